@@ -1,0 +1,455 @@
+"""The rule book as values: everything `rates/` and `rules/` say, typed, with the place of every entry.
+
+All dates are local days. A dated list holds from its day until the next entry of the same list; `end` is the first day out.
+Durations are whole seconds. Nothing here computes; the loader builds it, rating compiles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from engine.money import Decimals, Half
+from engine.problems import Source
+from engine.ratebook.resolver import Mode
+
+# --- prices -----------------------------------------------------------------------------------------------------------
+
+KEY_COLUMNS = ("account", "site", "geo", "item", "premium")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Why an entry stands in the book and who approved it."""
+
+    reason: str = ""
+    by: str = ""
+    on: str = ""
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price that holds from `start` until the next one of its row; `value` None means ended (no price from that day on)."""
+
+    start: date
+    value: Decimals | None
+    source: Source
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class RateRow:
+    """The prices of one key of a table, in date order. `id` is table:key, e.g. `geo-base:NYC/RN-MED`."""
+
+    id: str
+    key: Mapping[str, str]
+    prices: tuple[Price, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class RateTable:
+    """A table of dated prices keyed by some of `KEY_COLUMNS`. `unit` is `hour` (price per hour) or `percent`; money has a currency."""
+
+    table: str
+    unit: str
+    currency: str | None
+    digits: int
+    key: tuple[str, ...]
+    rows: Mapping[tuple[str, ...], RateRow]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A price agreed with one account instead of a table's, for one site or all, one item or all, one premium or all.
+
+    Holds from `start` until `end` (None: open-ended). `id` is `<account>:<override id>`. Site beats account; never two at once.
+    """
+
+    id: str
+    table: str
+    account: str
+    site: str | None
+    item: str | None
+    premium: str | None
+    start: date
+    end: date | None
+    value: Decimals
+    source: Source
+    provenance: Provenance
+
+
+# --- who pays, where, on which terms ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PunchRounding:
+    """How recorded times become billed times: to a step (seconds), each punch by itself or the interval as a whole.
+
+    Punch: each time goes to the nearest local clock step. Interval: the start stays, the length goes to the nearest multiple.
+    `breaks`: punched breaks are rounded the same way. `scheduled`: scheduled times are, too.
+    """
+
+    step: int
+    half: Half
+    per: Literal["punch", "interval"]
+    breaks: bool = True
+    scheduled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BreakTerms:
+    """Meal breaks. A punched break comes off where it was punched; reported minutes without clock times are placed by `unplaced`.
+
+    With neither, `length` seconds come off a shift longer than `after` seconds (`length` 0: nothing). `planned`: the same
+    deduction applies to scheduled time that is billed.
+    """
+
+    after: int
+    length: int
+    unplaced: Literal["middle", "end", "longest-segment"]
+    planned: bool = False
+
+
+TermValue = PunchRounding | BreakTerms | Decimals | int | str | bool | None
+TermType = Literal["duration", "choice", "yes-no", "number", "punch-rounding", "break"]
+
+
+@dataclass(frozen=True, slots=True)
+class TermDeclaration:
+    """A term's name and type. `duration` values are seconds (int), `choice` text, `yes-no` bool, `number` Decimals;
+    `punch-rounding` is a PunchRounding or None, `break` a BreakTerms or None."""
+
+    name: str
+    type: TermType
+    choices: tuple[str, ...]
+    source: Source
+
+
+# Terms whose meaning the engine knows: (name, type). The book must declare and default each of them.
+ENGINE_TERMS: Mapping[str, TermType] = {
+    "punch-rounding": "punch-rounding",
+    "break": "break",
+    "min-hours": "duration",
+    "hours": "choice",  # elapsed | wall
+    "approval": "choice",  # required | not-needed
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TermsEntry:
+    """Terms said at one level (default, account or site) from a day on; a later entry of the level replaces only what it names."""
+
+    start: date
+    values: Mapping[str, TermValue]
+    source: Source
+    places: Mapping[str, Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place of work: its zone, its geo from a day on, its own terms."""
+
+    site: str
+    account: str
+    zone: str
+    geo: tuple[tuple[date, str], ...]
+    terms: tuple[TermsEntry, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who pays: currency, sites, agreed prices and terms."""
+
+    account: str
+    currency: str
+    sites: tuple[Site, ...]
+    overrides: tuple[Override, ...]
+    terms: tuple[TermsEntry, ...]
+    source: Source
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """One holiday: the day itself and the day it is observed on."""
+
+    holiday: str
+    actual: date
+    observed: date
+
+
+@dataclass(frozen=True, slots=True)
+class HolidaySet:
+    """A named list of holidays, complete from `start` to `end`; outside that span nothing that needs it is billed."""
+
+    name: str
+    start: date
+    end: date
+    days: tuple[Holiday, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A recurring stretch of local clock time. An instant is in the window when its local clock reading is.
+
+    each `day`: `start`..`end` are seconds after midnight; end <= start runs into the next day.
+    each `week`: seconds after Monday midnight; end <= start runs over the end of the week.
+    each `holiday`: seconds relative to midnight of the holiday (negative: the day before; over 86,400: the day after).
+    """
+
+    window: str
+    each: Literal["day", "week", "holiday"]
+    start: int
+    end: int
+    holidays: str | None
+    day: Literal["actual", "observed"] | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Which moment picks which price: `segment` prices each hard segment on its own local day, `start` the whole activity on its dating day."""
+
+    semantics: int
+    price_at: Literal["segment", "start"]
+    source: Source
+
+
+# --- policies ---------------------------------------------------------------------------------------------------------
+
+Operator = Literal["is", "not", "less-than", "at-most", "at-least", "more-than"]
+ColumnType = Literal["text", "yes-no", "duration", "number", "window", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One predicate on one column. `values` holds texts for `is`/`not` (any of), or one bound for the comparisons.
+
+    `column` is an activity column, `item`, `account`, `site`, `notice`, `scheduled-length`, `worked-length`, `term <name>`, `in`,
+    `starts-in`, `touches`, or `answer-of <slot>`. A bound is seconds or `Decimals`, or with `term` the term it is compared with.
+    An empty value meets no condition, `not` included.
+    """
+
+    column: str
+    type: ColumnType
+    operator: Operator
+    values: tuple[str | int | bool | Decimals, ...]
+    term: str | None
+    text: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a policy: its conditions (all must hold), its answer, its days, and what it overrides."""
+
+    id: str
+    when: tuple[Condition, ...]
+    answer: str
+    start: date | None
+    end: date | None
+    overrides: tuple[str, ...]
+    source: Source
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A worked example: given values (texts), and the canonical answers it must give."""
+
+    name: str
+    given: Mapping[str, object]
+    gives: tuple[str, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One question and its rules. Answers are canonical texts (see `Basis` for the billable slot); `otherwise` None refuses."""
+
+    decides: str
+    answers: tuple[str, ...]
+    mode: Mode
+    otherwise: str | None
+    rules: tuple[Rule, ...]
+    examples: tuple[Example, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the billable slot answers.
+
+    worked: recorded time. none: nothing. fixed: `seconds`, or those of the duration term `term`.
+    scheduled: `share` (numerator, denominator) of the scheduled time, at least `at_least` seconds, rounded up to `round_up` seconds (0: not).
+    """
+
+    form: Literal["worked", "none", "fixed", "scheduled"]
+    seconds: int = 0
+    term: str | None = None
+    share: tuple[int, int] = (1, 1)
+    at_least: int = 0
+    round_up: int = 0
+
+
+# --- premiums, formulas, items, texts -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Where a formula input comes from: the base price, a rate table, a number term, or a number in the file."""
+
+    form: Literal["base", "rate", "term", "number"]
+    name: str = ""
+    number: Decimals | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Premium:
+    """A supplement per hour: a price formula over the base price. `shown` says whether it is in the price or a line of its own."""
+
+    premium: str
+    name: str
+    shown: Literal["in-price", "own-line"]
+    formula: str
+    given: Mapping[str, Given]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaInput:
+    """A declared input of a formula, with the bounds its values must keep."""
+
+    name: str
+    unit: str
+    at_least: Decimals
+    at_most: Decimals
+    digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaVersion:
+    """A version in force for activity dated `start` until `end` (None: open). Its result is rounded once, to `digits`, by `half`."""
+
+    version: int
+    start: date
+    end: date | None
+    text: str
+    digits: int
+    half: Half
+    examples: tuple[Example, ...]
+    source: Source
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaRule:
+    """A price formula: inputs, unit and dated versions without gap or overlap."""
+
+    formula: str
+    unit: str
+    inputs: tuple[FormulaInput, ...]
+    versions: tuple[FormulaVersion, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What can stand on a line; its price comes from `table`, its unit from there too. Order in the book is order on the invoice."""
+
+    item: str
+    name: str
+    table: str
+    tax_class: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class LineTexts:
+    """Templates of subject and descriptions; placeholders in braces, over ids and names of the book."""
+
+    subject: str
+    worked: str
+    worked_with_premiums: str
+    with_fill: str
+    fixed: str
+    scheduled: str
+    own_line: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """The declared rounding of quantities (digits and half by unit) and of amounts (to the currency's minor unit)."""
+
+    quantity: Mapping[str, tuple[int, Half]]
+    amount: Half
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityColumn:
+    """A column of an activity file. `header` is its title in files; an absent optional column reads as `default` (None: empty)."""
+
+    column: str
+    type: Literal["id", "text", "yes-no", "whole", "local-time", "choice", "minutes"]
+    required: bool
+    default: str | None
+    choices: tuple[str, ...]
+    header: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityKind:
+    """A kind of activity: columns, unit of its quantity, grid and longest length of its times (seconds), what overlaps mean."""
+
+    kind: str
+    unit: str
+    grid: int
+    maximum: int
+    overlap: Literal["hold", "accept"]
+    columns: tuple[ActivityColumn, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """The whole book. `meaning` is its hash: comments, formatting and the order of rows do not change it; any rule or price does."""
+
+    calendar: Calendar
+    rounding: Rounding
+    kinds: Mapping[str, ActivityKind]
+    items: Mapping[str, Item]
+    tables: Mapping[str, RateTable]
+    accounts: Mapping[str, Account]
+    sites: Mapping[str, Site]
+    terms: Mapping[str, TermDeclaration]
+    default_terms: tuple[TermsEntry, ...]
+    holidays: Mapping[str, HolidaySet]
+    windows: Mapping[str, Window]
+    policies: Mapping[str, Policy]
+    premiums: Mapping[str, Premium]
+    formulas: Mapping[str, FormulaRule]
+    texts: LineTexts
+    meaning: str
+
+    def terms_on(self, site: str, day: date) -> dict[str, TermValue]:
+        """The terms of a site on a day: default, then account, then site, each level's entries in date order."""
+        where = self.sites[site]
+        levels = (self.default_terms, self.accounts[where.account].terms, where.terms)
+        terms: dict[str, TermValue] = {}
+        for level in levels:
+            for entry in level:
+                if entry.start <= day:
+                    terms.update(entry.values)
+        return terms
