@@ -34,4 +34,6 @@ def _plain(value: Json, where: str) -> Json:
         return {unicodedata.normalize("NFC", key): _plain(part, f"{where}.{key}") for key, part in value.items()}
     if isinstance(value, Sequence):
         return [_plain(part, f"{where}[{i}]") for i, part in enumerate(value)]
-    raise InvariantError(f"{where}: {type(value).__name__} has no canonical JSON; money and quantities travel as whole numbers or text")
+    raise InvariantError(
+        f"{where}: {type(value).__name__} has no canonical JSON; money and quantities travel as whole numbers or text"
+    )
