@@ -61,7 +61,7 @@ class InvariantError(InforceError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that `name` was probably meant to be, as a question; or the known names; or nothing."""
     known = sorted(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    close = get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known are {', '.join(known)}" if 0 < len(known) <= 12 else ""

@@ -6,8 +6,10 @@ Every distinct cell is decided once; the work for each row is a few gathers, how
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +22,13 @@ from engine.problems import InvariantError
 from engine.ratebook.book import Condition, TermValue
 from engine.ratebook.slots import Always, Atom, CompiledSlot, DatedFrom, DatedTo
 
-_COMPARE: Mapping[str, Callable[[Ints, Ints | int], Bools]] = {
-    "less-than": lambda left, right: left < right,
-    "at-most": lambda left, right: left <= right,
-    "at-least": lambda left, right: left >= right,
-    "more-than": lambda left, right: left > right,
-    "is": lambda left, right: left == right,
-    "not": lambda left, right: left != right,
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {  # Any: whole columns or single numbers alike
+    "less-than": operator.lt,
+    "at-most": operator.le,
+    "at-least": operator.ge,
+    "more-than": operator.gt,
+    "is": operator.eq,
+    "not": operator.ne,
 }
 _CELLS_MAX = 1 << 16
 
@@ -217,8 +219,7 @@ def meets(condition: Condition, value: TermValue, terms: Mapping[str, TermValue]
     if condition.operator in ("is", "not") and condition.term is None:
         return any(_same(value, each) for each in condition.values) == (condition.operator == "is")
     bound = terms[condition.term] if condition.term is not None else condition.values[0]
-    left, right = _number(value), _number(bound)
-    return bool(_COMPARE[condition.operator](ints([left]) if False else left, right))  # type: ignore[arg-type]  # Fractions compare the same way
+    return bool(_COMPARE[condition.operator](_number(value), _number(bound)))
 
 
 def _words(condition: Condition) -> list[str]:

@@ -1,8 +1,9 @@
 """Policies are decided by durable-rules, in a cage: it is asked once per signature, and its every decision is proved.
 
-What 2.0.28 does wrong when it is used freely was measured: wrapped priorities, swallowed errors, crashes, shared sessions. So it
-sees facts of zeros and ones only, ranks 1..n, one session, one fact at a time, no timer threads and no chaining. The rules it says
-it fired, in its order, make the answer; the sequence must be what the bits ask for, and the whole decision what `resolver` decides.
+What 2.0.28 does wrong when it is used freely was measured: wrapped priorities, swallowed errors, crashes, shared sessions.
+So it sees facts of zeros and ones only, ranks 1..n, one session, one fact at a time, no timer threads and no chaining.
+The rules it fired, in its order, make the answer. That sequence must be what the bits ask for, and the whole decision what
+`resolver` decides; otherwise the run stops.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Decider:
     def __init__(self, slots: Sequence[Slot], *, reference: Callable[[Slot, int], Decision] = resolver.resolve) -> None:
         for slot in slots:
             if sum(slot.name == other.name for other in slots) > 1:
-                raise SlotError(slot.name, "stands twice", "Decide each question in one file")
+                raise SlotError(slot.name, "it stands twice", "Decide each question in one file")
         self._compiled = {slot.name: _compiled(slot, f"slot{i}") for i, slot in enumerate(slots)}
         self._cage = _Cage({each.key: each.ruleset() for each in self._compiled.values()})
         self._reference = reference
@@ -72,7 +73,8 @@ class Decider:
         known = self._decided.get((slot_name, bits))
         if known is None:
             if slot_name not in self._compiled:
-                raise SlotError(slot_name, "is not a policy of this rule book", nearest(slot_name, self._compiled) or "It has none")
+                remedy = f"Correct the name; {nearest(slot_name, self._compiled)}".rstrip("; ")
+                raise SlotError(slot_name, "it is not in this rule book", remedy)
             known = self._decided[slot_name, bits] = self._prove(self._compiled[slot_name], bits)
         return known
 
@@ -105,7 +107,8 @@ def trial_compile(slots: Sequence[Slot], seconds: int = 20) -> None:
     failure = try_apart(trials, seconds)
     if failure is not None:
         reached, what = failure
-        raise SlotError(slots[max(reached, 0)].name, f"durable-rules cannot compile it: {what}", "Split the policy, and report this text")
+        name = slots[max(reached, 0)].name
+        raise SlotError(name, f"durable-rules cannot compile it: {what}", "Split the policy, and report this text")
 
 
 # --- how a slot becomes a ruleset ---------------------------------------------------------------------------------------
@@ -124,9 +127,10 @@ class _Compiled:
     def ruleset(self) -> Ruleset:
         sink = len(self.slot.atoms)
         atoms = {**{name: sorted(set(rule.atoms)) for name, rule in self.rules.items()}, SINK: [sink]}
+        tests = {name: [{f"p{i}": 1} for i in held] for name, held in atoms.items()}
         return {
-            name: {"all": [{"m": {"$and": [{f"p{i}": 1} for i in held]} if held[1:] else {f"p{held[0]}": 1}}], "run": name, "pri": pri}
-            for pri, (name, held) in enumerate(atoms.items(), start=1)
+            name: {"all": [{"m": {"$and": test} if test[1:] else test[0]}], "run": name, "pri": pri}
+            for pri, (name, test) in enumerate(tests.items(), start=1)
         }
 
     def fact(self, bits: int) -> dict[str, int]:
@@ -165,7 +169,7 @@ def _compiled(slot: Slot, key: str) -> _Compiled:
         raise SlotError(slot.name, f"{len(slot.rules)} rules, at most {RULES_MAX} are safe", "Split the policy in two")
     if len(slot.atoms) > ATOMS_MAX:
         what = f"{len(slot.atoms)} predicates, at most {ATOMS_MAX} fit a signature"
-        raise SlotError(slot.name, what, "What differs by customer is a term or an override, not a condition; else split the policy")
+        raise SlotError(slot.name, what, "Make what differs by customer a term or an override, or split the policy")
     beats: dict[str, frozenset[str]] = {}
     for rule in resolver.rank(slot):
         beats[rule.id] = frozenset(rule.overrides).union(*(beats[other] for other in rule.overrides))
@@ -188,12 +192,11 @@ class _Cage:
     """One durable-rules host, asked about one fact at a time."""
 
     def __init__(self, rulesets: Mapping[str, Ruleset]) -> None:
-        from durable.engine import Host, MessageNotHandledException, MessageObservedException  # slow, and a C extension
-        from durable_rules_engine import error
+        from durable import engine as durable  # here, because it is a C extension and few commands need it
 
         fired: list[str] = []
 
-        class QuietHost(Host):  # type: ignore[misc]  # durable ships no types
+        class QuietHost(durable.Host):  # type: ignore[misc]  # durable ships no types
             def _run(self) -> None:
                 """Start no timer threads: they would run actions beside us."""
 
@@ -201,10 +204,11 @@ class _Cage:
                 return lambda _context: fired.append(name)  # a second parameter would make it asynchronous
 
         self._fired = fired
-        self._errors = (error, MessageNotHandledException, MessageObservedException)
+        failed = durable.durable_rules_engine.error
+        self._errors = (failed, durable.MessageNotHandledException, durable.MessageObservedException)
         try:
             self._host = QuietHost(deepcopy(dict(rulesets)))  # the host takes the actions out of what it is given
-        except error as failure:
+        except failed as failure:
             raise DecisionEngineError(str(failure)) from failure
 
     def fire(self, ruleset: str, fact: Mapping[str, int]) -> tuple[str, ...]:
@@ -216,8 +220,8 @@ class _Cage:
             self._host.retract_fact(ruleset, sent)
         except self._errors as failure:
             raise DecisionEngineError(f"{type(failure).__name__} {failure}") from failure
-        if not state or state.get("exception"):
-            raise DecisionEngineError(str(state and state["exception"] or "no rule ran"))
+        if not state or state.get("exception"):  # it swallows what an action raises
+            raise DecisionEngineError(state["exception"] if state else "no rule ran")
         return tuple(self._fired)
 
 

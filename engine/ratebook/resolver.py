@@ -6,7 +6,7 @@ durable-rules decides the same in `policies.py` and the two must agree. This mod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -28,7 +28,10 @@ class SlotRule:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One policy. `atoms` are the texts of its predicates; `otherwise` answers when nothing matches (None: refuse, or collect nothing)."""
+    """One policy; `atoms` are the texts of its predicates.
+
+    `otherwise` answers when nothing matches; without it that is refused, except that `collect` then collects nothing.
+    """
 
     name: str
     mode: Mode
@@ -57,7 +60,7 @@ class SlotError(InforceError):
     """A slot cannot be compiled or asked."""
 
     def __init__(self, slot: str, what: str, remedy: str) -> None:
-        super().__init__(f"policy {slot!r}: {what}.\n{remedy}.")
+        super().__init__(f"policy {slot!r}: {what}.\n{remedy.removesuffix('?')}{'?' if remedy.endswith('?') else '.'}")
 
 
 class UndecidedError(InforceError):
@@ -84,7 +87,8 @@ def resolve(slot: Slot, bits: int) -> Decision:
     ranked = rank(slot)
     missing = {rule.id: tuple(slot.atoms[atom] for atom in rule.atoms if not bits >> atom & 1) for rule in ranked}
     fired = [rule for rule in ranked if not missing[rule.id]]
-    overridden = {loser for rule in fired for loser in _overridden_by(rule, {each.id: each for each in ranked})}
+    rules = {rule.id: rule for rule in ranked}
+    overridden = {loser for rule in fired for loser in _overridden_by(rule, rules)}
     answers = dict.fromkeys(rule.answer for rule in fired if rule.id not in overridden)
     if not fired and slot.otherwise is not None:
         answers = {slot.otherwise: None}
@@ -145,22 +149,22 @@ def _overridden_by(rule: SlotRule, rules: Mapping[str, SlotRule]) -> set[str]:
 
 def _check_rules(slot: Slot) -> None:
     ids = [rule.id for rule in slot.rules]
-    for twice in _repeated(ids):
-        raise SlotError(slot.name, f"rule {twice!r} stands twice", "Give each rule its own id")
     for rule in slot.rules:
-        if not rule.atoms or not all(0 <= atom < len(slot.atoms) for atom in rule.atoms):
-            what = f"rule {rule.id!r} has no predicate" if not rule.atoms else f"rule {rule.id!r} names a predicate that is not there"
-            raise SlotError(slot.name, what, "A rule without 'when' needs the predicate that always holds")
-        for unknown in [other for other in rule.overrides if other not in ids]:
-            raise SlotError(slot.name, f"rule {rule.id!r} overrides {unknown!r}, which is not a rule here", nearest(unknown, ids) or "Remove it")
-        if rule.overrides and slot.mode == "must-agree":
+        unknown = [other for other in rule.overrides if other not in ids]
+        if ids.count(rule.id) > 1:
+            raise SlotError(slot.name, f"rule {rule.id!r} stands twice", "Give each rule its own id")
+        if not rule.atoms:
             raise SlotError(
-                slot.name, f"rule {rule.id!r} overrides another, but all must agree", "Use 'if-several-match: overrides', or remove it"
+                slot.name, f"rule {rule.id!r} has no predicate", "Give it a 'when', or the predicate that always holds"
             )
-
-
-def _repeated(ids: Sequence[str]) -> list[str]:
-    return [one for i, one in enumerate(ids) if one in ids[:i]]
+        if not all(0 <= atom < len(slot.atoms) for atom in rule.atoms):
+            raise SlotError(slot.name, f"rule {rule.id!r} names a predicate that is not there", "Compile the policy again")
+        if unknown:
+            what = f"rule {rule.id!r} overrides {unknown[0]!r}, which is not a rule here"
+            raise SlotError(slot.name, what, f"Correct or remove it; {nearest(unknown[0], ids)}".rstrip("; "))
+        if rule.overrides and slot.mode == "must-agree":
+            what = f"rule {rule.id!r} overrides another, but all must agree"
+            raise SlotError(slot.name, what, "Use 'if-several-match: overrides', or remove 'overrides'")
 
 
 def _loop(waiting: Iterable[SlotRule]) -> list[str]:

@@ -104,7 +104,8 @@ def cases(draw: st.DrawFn) -> tuple[Sample, Formula, dict[str, Any]]:
         reach = draw(st.sampled_from([5, 1000, 10**6, 10**12]))
         low = draw(st.sampled_from([0, -reach]))
         inputs[name] = Input(name, "number", Fraction(reach), Fraction(low), digits=digits)
-        units = st.integers(low * 10**digits, reach * 10**digits) | st.integers(max(low, -5), 5)
+        ends = low * 10**digits, reach * 10**digits
+        units = st.integers(*ends) | st.integers(max(low, -5), 5) | st.sampled_from(ends)
         columns[name] = np.array(draw(st.lists(units, min_size=rows, max_size=rows)), dtype=np.int64)
     sample = draw(SAMPLES)
     assume(len(sample.text) <= 500)
@@ -202,6 +203,48 @@ def test_small_bounds_use_machine_integers_and_large_ones_python_integers() -> N
     assert compute_rational(parse("base * percent / 100", PRICE), columns)[0].dtype == np.int64
     assert compute_rational(parse("base * base * base * base * base", PRICE), columns)[0].dtype == object
     assert compute(parse("base * base * base * base * base", PRICE), columns, 0, "up").tolist() == [999950000999990]
+
+
+@pytest.mark.parametrize(
+    ("text", "units", "expected"),
+    [
+        ("1 if a * a * a > 0 else 2", 10**7, "1"),  # only the condition is too large
+        ("1 if a > 0.000000000001 else 2", 10**7, "1"),  # only after bringing it to the other side's denominator
+        ("1 if not (a * a * a > 0) or a < 0 else 2", 10**7, "2"),
+        ("min(a, 0.000000000001)", 10**7, "0.000000000001"),  # the result is small, its part over the common denominator is not
+        ("min(a, 0.000000000001) * 2", 10**7, "0.000000000002"),  # one level further down
+        ("min(a * a * a, 1) + 1", 10**7, "2"),
+        ("a * a * a if a < 0 else 0", -(10**7), "-1000000000000000000000"),
+        ("-max(-a * a * a, a)", 10**7, "-10000000"),
+        ("min(a, 0) * a * a", -(10**7), "-1000000000000000000000"),
+        ("a - a - a / 900000000000 / 900000000000", 10**7, "-1/81000000000000000"),  # a denominator alone
+    ],
+)
+def test_nothing_on_the_way_overflows(text: str, units: int, expected: str) -> None:
+    """Each result would be wrong in machine integers: 10**19 and 10**21 wrap around."""
+    for low, high in ((-(10**7), 10**7), (min(units, 0), max(units, 0))):
+        formula = parse(text, {"a": Input("a", "number", Fraction(high), Fraction(low), digits=0)})
+        numerators, denominator = compute_rational(formula, {"a": ints(units)})
+
+        assert numerators.dtype == object
+        assert Fraction(numerators[0], denominator) == Fraction(expected) == evaluate(formula, {"a": Fraction(units)})
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_rounding_itself_does_not_overflow(half: Half) -> None:
+    numerators = ints(2**62 - 1, 2**62, 2**62 + 5, 2**63 - 1, -(2**62) - 5, -(2**63))
+
+    for denominator, digits in (
+        (2**63 - 1, 0),
+        (2**63, 0),
+        (2**62 + 1, 0),
+        (2**64, 0),
+        (10**18, 0),
+        (10**18, 9),
+        (3 * 10**17, 12),
+    ):
+        expected = [rounded(Fraction(int(each), denominator) * 10**digits, half) for each in numerators]
+        assert round_column(numerators, denominator, digits, half).tolist() == expected
 
 
 def test_constant_choices_stay_exact_among_python_integers() -> None:

@@ -1,0 +1,38 @@
+"""The lines of an invoice as CSV for a spreadsheet: one row for each line, no totals."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from engine.invoice import Document, LineItem
+from engine.money import decimal_text
+from renderers.characters import spreadsheet_text
+
+COLUMNS = (
+    "line", "section", "section_name", "item", "description", "unit",
+    "quantity", "price", "amount", "service_from", "service_to", "currency",
+)  # fmt: skip
+
+
+def render(document: Document) -> bytes:
+    """The lines as UTF-8 CSV; amounts with the currency's digits, texts guarded against spreadsheet formulas."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_cells(document, line) for line in document.invoice.lines)
+    return text.getvalue().encode()
+
+
+def _cells(document: Document, line: LineItem) -> tuple[str, ...]:
+    name = document.envelope.sections.get(line.section, line.section)
+    return (
+        str(line.line),
+        *(spreadsheet_text(text) for text in (line.section, name, line.item, line.description, line.unit)),
+        str(line.quantity),
+        str(line.price),
+        decimal_text(line.amount, document.invoice.digits),
+        line.service_from.isoformat(),
+        line.service_to.isoformat(),
+        document.invoice.currency,
+    )
