@@ -5,9 +5,7 @@ The hashed text, without names and guards, is `engine.backup.canonical_backup`.
 
 from __future__ import annotations
 
-import csv
-import io
-
+from engine.backup import csv_text
 from engine.invoice import BACKUP_COLUMNS, BackupRow, Document
 from engine.money import decimal_text
 from renderers.characters import spreadsheet_number, spreadsheet_text
@@ -19,11 +17,7 @@ _NUMBERS = frozenset({"line", "segment", "quantity", "price", "exact", "amount"}
 
 def render(document: Document) -> bytes:
     """The backup rows as UTF-8 CSV; amounts with the currency's digits, texts guarded against spreadsheet formulas."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_cells(document, row) for row in document.backup)
-    return text.getvalue().encode()
+    return csv_text([COLUMNS, *(_cells(document, row) for row in document.backup)])
 
 
 def _cells(document: Document, row: BackupRow) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
+from engine.backup import csv_text
 from engine.invoice import Document, LineItem
 from engine.money import decimal_text
 from renderers.characters import spreadsheet_text
@@ -17,11 +15,7 @@ COLUMNS = (
 
 def render(document: Document) -> bytes:
     """The lines as UTF-8 CSV; amounts with the currency's digits, texts guarded against spreadsheet formulas."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_cells(document, line) for line in document.invoice.lines)
-    return text.getvalue().encode()
+    return csv_text([COLUMNS, *(_cells(document, line) for line in document.invoice.lines)])
 
 
 def _cells(document: Document, line: LineItem) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engine.arrays import Codes, codes
 from engine.bulk.pricing import Recipe
-from engine.bulk.signatures import Facts, Grouping, cells, merged_bits, row_groupings, state_bits
+from engine.bulk.signatures import Facts, Grouping, answer_bits, cells, merged_bits, row_groupings, state_bits
 from engine.money import Decimals
 from engine.ratebook.book import Premium, RuleBook
 from engine.ratebook.policies import Decider
@@ -59,7 +59,9 @@ def programs(book: RuleBook, slots: Mapping[str, CompiledSlot], decider: Decider
     numbers = [given.name for premium in book.premiums.values() for given in premium.given.values() if given.form == "term"]
     term_values = [tuple((name, terms[name]) for name in sorted(set(numbers))) for terms in facts.terms]
     distinct_terms = list(dict.fromkeys(term_values))
-    term_grouping = Grouping(codes([distinct_terms.index(value) for value in term_values])[facts.term], tuple(range(len(distinct_terms))))
+    term_grouping = Grouping(
+        codes([distinct_terms.index(value) for value in term_values])[facts.term], tuple(range(len(distinct_terms)))
+    )
     epoch_grouping = Grouping(epoch, tuple(range(int(epoch.max()) + 1 if len(epoch) else 1)))
     every = [*(grouping for slot_groupings in groupings for grouping in slot_groupings), epoch_grouping, term_grouping]
     found = cells(every, len(facts))
@@ -76,7 +78,9 @@ def programs(book: RuleBook, slots: Mapping[str, CompiledSlot], decider: Decider
         at_epoch, terms = buckets[-2], distinct_terms[buckets[-1]]
         pieces: dict[int, set[int]] = {}
         for state in range(len(facts.timelines.masks)):
-            kind, why = _kind(book, decider, premiums, combine, {n: b | states[n][state] for n, b in bits.items()}, at_epoch, terms)
+            kind, why = _kind(
+                book, decider, premiums, combine, {n: b | states[n][state] for n, b in bits.items()}, at_epoch, terms
+            )
             decisions[(number, state)] = why
             pieces.setdefault(kinds.setdefault(kind, len(kinds)), set()).add(state)
         program = tuple(sorted((kind, frozenset(some)) for kind, some in pieces.items()))
@@ -102,14 +106,21 @@ def _kind(
         if len(in_price) < 2:
             return _piece(book, applied, "", epoch, terms), (first,)
         if combine is None:
-            return PieceKind(Recipe(), (), "", f"premiums {', '.join(p.premium for p in in_price)} apply together and no policy decides `combine`"), (first,)
-        second = decider.decide("combine", bits["combine"])
+            return PieceKind(
+                Recipe(),
+                (),
+                "",
+                f"premiums {', '.join(p.premium for p in in_price)} apply together and no policy decides `combine`",
+            ), (first,)
+        second = decider.decide("combine", bits["combine"] | answer_bits(combine, first.answers))
         return _piece(book, applied, second.answers[0], epoch, terms), (first, second)
     except UndecidedError as error:
         return PieceKind(Recipe(), (), "", str(error)), (error.decision,)
 
 
-def _piece(book: RuleBook, applied: Sequence[Premium], combine: str, epoch: int, terms: Sequence[tuple[str, object]]) -> PieceKind:
+def _piece(
+    book: RuleBook, applied: Sequence[Premium], combine: str, epoch: int, terms: Sequence[tuple[str, object]]
+) -> PieceKind:
     def needed(some: Sequence[Premium]) -> tuple[tuple[str, Decimals], ...]:
         names = {given.name for premium in some for given in premium.given.values() if given.form == "term"}
         return tuple((name, value) for name, value in terms if name in names and isinstance(value, Decimals))

@@ -31,6 +31,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {  # Any: whole columns or s
     "not": operator.ne,
 }
 _CELLS_MAX = 1 << 16
+PIECE_COLUMNS = ("in", "answer-of premiums")  # what differs from piece to piece of one row
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Grouping:
 
 
 def row_groupings(slot: CompiledSlot, facts: Facts) -> list[Grouping]:
-    """The groupings that decide all atoms of a slot but those on `in` (which differ within a row)."""
+    """The groupings that decide all atoms of a slot but those that differ within a row (`PIECE_COLUMNS`)."""
     found: list[Grouping] = []
     columns: dict[str, list[int]] = {}
     fixed = 0
@@ -81,7 +82,7 @@ def row_groupings(slot: CompiledSlot, facts: Facts) -> list[Grouping]:
         else:
             columns.setdefault(_column_of(atom), []).append(number)
     for column, numbers in columns.items():
-        if column != "in":
+        if column not in PIECE_COLUMNS:
             found += _groupings(column, numbers, slot.atoms, facts)
     if fixed or not found:
         found.append(Grouping(np.zeros(len(facts), dtype=np.int32), (fixed,)))
@@ -95,6 +96,13 @@ def state_bits(slot: CompiledSlot, timelines: Timelines) -> tuple[int, ...]:
         inside = [window for bit, window in enumerate(timelines.windows) if mask >> bit & 1]
         found.append(sum(1 << n for n, atom in enumerate(slot.atoms) if _column_of(atom) == "in" and _window_meets(atom, inside)))
     return tuple(found)
+
+
+def answer_bits(slot: CompiledSlot, answers: Sequence[str]) -> int:
+    """The bits of the atoms of a piece slot that read which premiums apply."""
+    return sum(
+        1 << n for n, atom in enumerate(slot.atoms) if _column_of(atom) == "answer-of premiums" and _window_meets(atom, answers)
+    )
 
 
 def cells(groupings: Sequence[Grouping], rows: int) -> Cells:
@@ -169,7 +177,9 @@ def _groupings(column: str, numbers: list[int], atoms: Sequence[Atom], facts: Fa
         return [Grouping(table[text.codes], distinct)]
     if column in facts.lengths:
         return [_truth(number, _compared(condition, facts.lengths[column], facts)) for number, condition in conditions]
-    raise InvariantError(f"no column {column!r} for a policy to read; this is a fault of the engine, check should have refused the policy")
+    raise InvariantError(
+        f"no column {column!r} for a policy to read; this is a fault of the engine, check should have refused the policy"
+    )
 
 
 def _truth(number: int, holds: Bools) -> Grouping:
@@ -239,7 +249,9 @@ def _number(value: object) -> object:
 def _whole(value: object) -> int:
     if isinstance(value, Decimals):
         if value.digits and value.units % 10**value.digits:
-            raise InvariantError(f"{value} is compared with whole numbers; this is a fault of the engine, check should have refused it")
+            raise InvariantError(
+                f"{value} is compared with whole numbers; this is a fault of the engine, check should have refused it"
+            )
         return value.units // 10**value.digits
     if isinstance(value, int):
         return int(value)

@@ -80,7 +80,14 @@ def round_times(lines: Timelines, zone: Codes, start: Ints, end: Ints, rounding:
 
 
 def place_breaks(
-    lines: Timelines, zone: Codes, start: Ints, end: Ints, punched: tuple[Ints, Ints], reported: Ints, grid: int, terms: BreakTerms | None
+    lines: Timelines,
+    zone: Codes,
+    start: Ints,
+    end: Ints,
+    punched: tuple[Ints, Ints],
+    reported: Ints,
+    grid: int,
+    terms: BreakTerms | None,
 ) -> tuple[Ints, Ints]:
     """Where the break of each (rounded) shift lies, by one set of break terms; an empty stretch at the start where there is none."""
     there = start != NONE
@@ -160,4 +167,3 @@ def cut(lines: Timelines, zone: Codes, prices: PriceBook, pair: Codes, worked: S
     off = np.clip(worked.off[row], start, end)
     on = np.clip(worked.on[row], start, end)
     return Parts(row, segment, start, end, off, on, part_day)
-

@@ -134,7 +134,7 @@ class Formula:
 
     def check(self, unit: str) -> None:
         """Refuses the formula when its result is not in `unit`."""
-        if self.unit is not None and self.unit != parse_unit(unit):
+        if parse_unit(unit) != self.unit and self.unit is not None:
             raise FormulaError(f"the result is in {self.unit}, declared is {unit}", 1, "Correct the formula or its unit")
 
 

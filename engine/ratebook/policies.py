@@ -47,6 +47,7 @@ class DecisionEngineError(InforceError):
     """durable-rules failed while it decided."""
 
     def __init__(self, what: str) -> None:
+        self.what = what
         super().__init__(f"durable-rules failed: {what}.\nThe run stops. Run it again; if it fails again, report this text.")
 
 
@@ -69,14 +70,14 @@ class Decider:
         return self._asked
 
     def decide(self, slot_name: str, bits: int) -> Decision:
-        """Return the proved decision of a slot for a signature."""
+        """Return the proved decision of a slot for a signature; raise UndecidedError when it is not one answer."""
         known = self._decided.get((slot_name, bits))
         if known is None:
             if slot_name not in self._compiled:
                 remedy = f"Correct the name; {nearest(slot_name, self._compiled)}".rstrip("; ")
                 raise SlotError(slot_name, "it is not in this rule book", remedy)
             known = self._decided[slot_name, bits] = self._prove(self._compiled[slot_name], bits)
-        return known
+        return resolver.settled(self._compiled[slot_name].slot, known)
 
     def _prove(self, compiled: _Compiled, bits: int) -> Decision:
         slot = compiled.slot
@@ -92,7 +93,7 @@ class Decider:
         decision = compiled.decision(fired, bits)
         if decision != reference:
             raise DecisionMismatchError(slot, bits, _in_words(decision), _in_words(reference))
-        return resolver.settled(slot, decision)
+        return decision
 
     def _fire(self, compiled: _Compiled, bits: int) -> tuple[str, ...]:
         """The actions durable-rules ran for a signature, in its order. Tests plant differences here."""
@@ -258,6 +259,9 @@ def answer_trials() -> None:
     for key, ruleset, fact, wanted in json.load(sys.stdin):
         sys.stdout.write(f"{key}\n")
         sys.stdout.flush()
-        fired = _Cage({key: ruleset}).fire(key, fact)
+        try:
+            fired = _Cage({key: ruleset}).fire(key, fact)
+        except DecisionEngineError as failure:
+            sys.exit(failure.what)
         if list(fired) != list(wanted):
             sys.exit(f"it fired {', '.join(fired)} instead of {', '.join(wanted)}")

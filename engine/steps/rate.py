@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from engine.bulk.worked import Parts, Stretch, by_term, cut, place_breaks, round
 from engine.dates import DAY_SECONDS, day_of
 from engine.problems import InforceError, InvariantError
 from engine.ratebook.basis import parse_basis
-from engine.ratebook.book import Basis, BreakTerms, PunchRounding, RuleBook, TermValue
+from engine.ratebook.book import Basis, BreakTerms, PunchRounding, RuleBook, TermValue, Window
 from engine.ratebook.policies import Decider
 from engine.ratebook.resolver import Decision
 from engine.ratebook.slots import CompiledSlot, compile_slot
@@ -95,11 +94,6 @@ class Rated:
     stopped: tuple[tuple[str, str] | None, ...] | Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=8)
-def _slots_of(policies: tuple[object, ...]) -> dict[str, CompiledSlot]:
-    return {policy.decides: compile_slot(policy) for policy in policies}  # type: ignore[attr-defined,arg-type]  # policies, hashed by identity
-
-
 def slots_of(book: RuleBook) -> dict[str, CompiledSlot]:
     """Every policy of the book compiled to a slot."""
     return {name: compile_slot(policy) for name, policy in book.policies.items()}
@@ -164,13 +158,21 @@ class _Run:
 
     def _terms(self) -> tuple[Codes, tuple[Mapping[str, TermValue], ...]]:
         """The number of each row's terms, and the distinct terms."""
-        activity, known, distinct = self.activity, {}, []
+        activity = self.activity
+        known: dict[tuple[tuple[str, str], ...], int] = {}
+        distinct: list[Mapping[str, TermValue]] = []
         first, count = self.first_day, self.last_day - self.first_day + 1
         table = np.zeros(max(len(activity.site.values), 1) * count, dtype=np.int32)
         for number, name in enumerate(activity.site.values):
             site = self.book.sites[name]
             entries = (*self.book.default_terms, *self.book.accounts[site.account].terms, *site.terms)
-            days = sorted({entry.start.toordinal() - _ORDINAL for entry in entries if first < entry.start.toordinal() - _ORDINAL < first + count})
+            days = sorted(
+                {
+                    entry.start.toordinal() - _ORDINAL
+                    for entry in entries
+                    if first < entry.start.toordinal() - _ORDINAL < first + count
+                }
+            )
             for start, end in zip([first, *days], [*days, first + count], strict=True):
                 terms = self.book.terms_on(name, day_of(start))
                 key = tuple(sorted((k, repr(v)) for k, v in terms.items()))
@@ -191,16 +193,27 @@ class _Run:
                 continue
             start[rows], end[rows] = round_times(self.lines, self.zone[rows], start[rows], end[rows], rounding)
             if rounding.breaks:
-                break_start[rows], break_end[rows] = round_times(self.lines, self.zone[rows], break_start[rows], break_end[rows], rounding)
+                break_start[rows], break_end[rows] = round_times(
+                    self.lines, self.zone[rows], break_start[rows], break_end[rows], rounding
+                )
             if rounding.scheduled:
                 for both in [self.scheduled]:
-                    both[0][rows], both[1][rows] = round_times(self.lines, self.zone[rows], both[0][rows], both[1][rows], rounding)
+                    both[0][rows], both[1][rows] = round_times(
+                        self.lines, self.zone[rows], both[0][rows], both[1][rows], rounding
+                    )
         off, on = start.copy(), start.copy()
         for terms, rows in by_term(self.term, [terms["break"] for terms in self.terms]):
             punched = (break_start[rows], break_end[rows])
             reported = self.activity.break_length[rows]
             found = place_breaks(
-                self.lines, self.zone[rows], start[rows], end[rows], punched, reported, self.kind.grid, terms if isinstance(terms, BreakTerms) else None
+                self.lines,
+                self.zone[rows],
+                start[rows],
+                end[rows],
+                punched,
+                reported,
+                self.kind.grid,
+                terms if isinstance(terms, BreakTerms) else None,
             )
             off[rows], on[rows] = found
         self.wall = np.array([terms["hours"] == "wall" for terms in self.terms] or [False], dtype=np.bool_)[self.term]
@@ -212,7 +225,12 @@ class _Run:
         there = stretch.start != NONE
         scheduled_there = activity.times["scheduled_start"] != NONE
         cancelled = (activity.times["cancelled_at"] != NONE) & scheduled_there
-        worked = self._elapsed(np.where(there, stretch.start, 0), np.where(there, stretch.end, 0), np.where(there, stretch.off, 0), np.where(there, stretch.on, 0))
+        worked = self._elapsed(
+            np.where(there, stretch.start, 0),
+            np.where(there, stretch.end, 0),
+            np.where(there, stretch.off, 0),
+            np.where(there, stretch.on, 0),
+        )
         account = Coded(tuple(self.book.sites[site].account for site in activity.site.values), activity.site.codes)
         planned = np.where(there, stretch.start, np.where(scheduled_there, self.scheduled[0], activity.at))
         lengths = {
@@ -290,7 +308,10 @@ class _Run:
         approver = activity.columns.get("approved_by")
         missing = approval & (approver.codes < 0 if approver is not None else True)
         self._hold(~none & missing, "approval")
-        for form, column, rule in (("worked", "start", "no-recorded-time"), ("scheduled", "scheduled_start", "no-scheduled-time")):
+        for form, column, rule in (
+            ("worked", "start", "no-recorded-time"),
+            ("scheduled", "scheduled_start", "no-scheduled-time"),
+        ):
             mine = np.array([each.form == form for each in basis], dtype=np.bool_)[basis_of]
             self._hold(mine & (activity.times[column] == NONE), rule)
         billed = ~none
@@ -327,7 +348,9 @@ class _Run:
                 step = each.round_up or 1
                 # ceil(length x share / step) x step, in whole numbers; without a step the share is floored to the second
                 scaled = -(-(length * up) // (down * step)) * step if each.round_up else length * up // down
-                seconds[rows] = np.where(self.activity.times["scheduled_start"][rows] == NONE, 0, np.maximum(scaled, each.at_least))
+                seconds[rows] = np.where(
+                    self.activity.times["scheduled_start"][rows] == NONE, 0, np.maximum(scaled, each.at_least)
+                )
         return seconds
 
     def _planned_length(self, rows: Ints) -> Ints:
@@ -350,7 +373,9 @@ class _Run:
         pairs = [(sites[int(pair) // len(self.items)], self.items[int(pair) % len(self.items)]) for pair in occurring]
         return number[packed], price_book(self.book, pairs, self.first_day, self.last_day)
 
-    def _pieces(self, worked: Bools, pair: Codes, prices: PriceBook) -> tuple[Ints, Ints, Parts, dict[str, Ints], Programs | None]:
+    def _pieces(
+        self, worked: Bools, pair: Codes, prices: PriceBook
+    ) -> tuple[Ints, Ints, Parts, dict[str, Ints], Programs | None]:
         """Stages 4 to 7 for worked rows: segments, and the seconds of each segment in each piece kind."""
         rows = np.flatnonzero(worked)
         seconds, fill = (np.zeros(len(worked), dtype=np.int64) for _ in range(2))
@@ -358,20 +383,28 @@ class _Run:
         if len(rows):
             first = self.lines.day[self.lines.cell(self.zone[rows], stretch.start)]
             last = self.lines.day[self.lines.cell(self.zone[rows], stretch.end)]
-            refuse_uncovered(_used_windows(self.book, self.slots), self.book.holidays, int(first.min()), int(last.max()))
+            refuse_uncovered(_used_windows(self.book), self.book.holidays, int(first.min()), int(last.max()))
         seconds[rows] = self._elapsed(*(self.stretch_zeroed(name, worked) for name in ("start", "end", "off", "on")))[rows]
         if bool((seconds < 0).any()):
-            raise RatingError(f"{self._name(int(np.flatnonzero(seconds < 0)[0]))}: by the wall clock this shift has less than no time; use elapsed hours")
+            raise RatingError(
+                f"{self._name(int(np.flatnonzero(seconds < 0)[0]))}: by the wall clock this shift has less than no time; use elapsed hours"
+            )
         if "minimum" in self.slots and len(rows):
             self._ask("minimum", worked)
-            applies = np.array([decision.answers[0] == "applies" for decision in self.decisions["minimum"]] or [False], dtype=np.bool_)
+            applies = np.array(
+                [decision.answers[0] == "applies" for decision in self.decisions["minimum"]] or [False], dtype=np.bool_
+            )
             asked = self.decided["minimum"]
             least = ints([terms["min-hours"] for terms in self.terms] or [0])[self.term]
             fill = np.where(worked & (asked >= 0) & applies[asked], np.maximum(least - seconds, 0), 0)
-        parts = cut(self.lines, self.zone[rows], prices, pair[rows], stretch, self.activity.day[rows], self.book.calendar.price_at)
+        parts = cut(
+            self.lines, self.zone[rows], prices, pair[rows], stretch, self.activity.day[rows], self.book.calendar.price_at
+        )
         if not len(rows):
             return seconds, fill, parts, {name: ints([]) for name in ("part", "kind", "seconds")}, None
-        found = programs(self.book, self.slots, self.decider, _facts_of(self.facts, rows), codes(prices.epoch(self.activity.day[rows])))
+        found = programs(
+            self.book, self.slots, self.decider, _facts_of(self.facts, rows), codes(prices.epoch(self.activity.day[rows]))
+        )
         wall = self.wall[rows][parts.row]
         piece_part, piece_kind, piece_seconds = [], [], []
         program = found.program[parts.row]
@@ -389,12 +422,20 @@ class _Run:
                     piece_part.append(mine[there])
                     piece_kind.append(np.full(len(there), kind, dtype=np.int64))
                     piece_seconds.append(length[there])
-        pieces_found = {"part": np.concatenate(piece_part), "kind": np.concatenate(piece_kind), "seconds": np.concatenate(piece_seconds)}
+        pieces_found = {
+            "part": np.concatenate(piece_part),
+            "kind": np.concatenate(piece_kind),
+            "seconds": np.concatenate(piece_seconds),
+        }
         if bool((pieces_found["seconds"] < 0).any()):
             part = int(pieces_found["part"][np.flatnonzero(pieces_found["seconds"] < 0)[0]])
-            raise RatingError(f"{self._name(int(rows[parts.row[part]]))}: by the wall clock a piece of this shift has less than no time; use elapsed hours")
+            raise RatingError(
+                f"{self._name(int(rows[parts.row[part]]))}: by the wall clock a piece of this shift has less than no time; use elapsed hours"
+            )
         if not np.array_equal(group_sums(rows[parts.row[pieces_found["part"]]], pieces_found["seconds"], len(worked)), seconds):
-            raise InvariantError("the pieces of a shift do not add up to its time; this is a fault of the engine, nothing was written")
+            raise InvariantError(
+                "the pieces of a shift do not add up to its time; this is a fault of the engine, nothing was written"
+            )
         absolute = Parts(rows[parts.row], parts.segment, parts.start, parts.end, parts.off, parts.on, parts.day)
         return seconds, fill, absolute, pieces_found, found
 
@@ -429,7 +470,9 @@ class _Run:
         row = np.concatenate([piece_row, fill_rows, flat_rows])
         last_segment = np.zeros(len(billed), dtype=np.int64)
         np.maximum.at(last_segment, parts.row, parts.segment + 1)
-        segment = np.concatenate([parts.segment[pieces["part"]], last_segment[fill_rows], np.zeros(len(flat_rows), dtype=np.int64)])
+        segment = np.concatenate(
+            [parts.segment[pieces["part"]], last_segment[fill_rows], np.zeros(len(flat_rows), dtype=np.int64)]
+        )
         length = np.concatenate([pieces["seconds"], fill[fill_rows], fixed[flat_rows]])
         order_rank = np.concatenate([rank[pieces["kind"]], np.zeros(len(fill_rows) + len(flat_rows), dtype=np.int64)])
         order = np.lexsort((order_rank, segment, row))
@@ -445,13 +488,34 @@ class _Run:
         piece_quantity = quantity[:count]
         self._time_charges(out, recipes, kinds, parts, pieces, piece_quantity, prices, pair)
         where = slice(count, count + len(fill_rows))
-        out.add(fill_rows, segment[where], 1, "fill", 0, quantity[where], prices.row(pair[fill_rows], self.activity.day[fill_rows]), self.activity.day[fill_rows])
+        out.add(
+            fill_rows,
+            segment[where],
+            1,
+            "fill",
+            0,
+            quantity[where],
+            prices.row(pair[fill_rows], self.activity.day[fill_rows]),
+            self.activity.day[fill_rows],
+        )
         at = count + len(fill_rows)
         for code, name in ((2, "fixed"), (3, "scheduled")):
             some = np.flatnonzero(form[flat_rows] == code)
             rows = flat_rows[some]
-            times = (self.activity.times["scheduled_start"][rows], self.activity.times["scheduled_end"][rows]) if code == 3 else None
-            out.add(rows, np.zeros(len(rows), dtype=np.int64), code, name, 0, quantity[at + some], prices.row(pair[rows], self.activity.day[rows]), self.activity.day[rows], times)
+            times = (
+                (self.activity.times["scheduled_start"][rows], self.activity.times["scheduled_end"][rows]) if code == 3 else None
+            )
+            out.add(
+                rows,
+                np.zeros(len(rows), dtype=np.int64),
+                code,
+                name,
+                0,
+                quantity[at + some],
+                prices.row(pair[rows], self.activity.day[rows]),
+                self.activity.day[rows],
+                times,
+            )
         return out.charges(self.book, item, tuple(recipes), prices, digits), tuple(recipes)
 
     def _time_charges(
@@ -473,7 +537,17 @@ class _Run:
             else:
                 part, amount = pieces["part"][some], quantity[some]
             code = recipes.setdefault(recipe, len(recipes))
-            out.add(parts.row[part], parts.segment[part], basis, name, code, amount, part_row[part], parts.day[part], (parts.start[part], parts.end[part]))
+            out.add(
+                parts.row[part],
+                parts.segment[part],
+                basis,
+                name,
+                code,
+                amount,
+                part_row[part],
+                parts.day[part],
+                (parts.start[part], parts.end[part]),
+            )
 
     def _name(self, row: int) -> str:
         activity = self.activity
@@ -498,7 +572,20 @@ class _Columns:
         if len(some):
             empty = np.full(len(row), NONE, dtype=np.int64)
             start, end = times or (empty, empty)
-            self.blocks.append((row[some], segment[some], basis, component, recipe, quantity[some], price_row[some], day[some], start[some], end[some]))
+            self.blocks.append(
+                (
+                    row[some],
+                    segment[some],
+                    basis,
+                    component,
+                    recipe,
+                    quantity[some],
+                    price_row[some],
+                    day[some],
+                    start[some],
+                    end[some],
+                )
+            )
 
     def charges(self, book: RuleBook, item: Codes, recipes: Sequence[Recipe], prices: PriceBook, digits: int) -> Charges:
         """All blocks with their prices, in order of (row, segment, component)."""
@@ -519,14 +606,29 @@ class _Columns:
             same = lambda value: np.full(len(row), value, dtype=np.int64)  # noqa: B023, E731  # used in this pass alone
             for column, values in zip(
                 columns,
-                (row, segment, same(basis), same(names.index(component)), quantity, made.units[at], made.digits[at], day, start, end, price_row, label[at] + same(recipe) * 0),
+                (
+                    row,
+                    segment,
+                    same(basis),
+                    same(names.index(component)),
+                    quantity,
+                    made.units[at],
+                    made.digits[at],
+                    day,
+                    start,
+                    end,
+                    price_row,
+                    label[at] + same(recipe) * 0,
+                ),
                 strict=True,
             ):
                 column.append(values)
         recipe_column = np.concatenate([ints([]), *(np.full(len(block[0]), block[4], dtype=np.int64) for block in self.blocks)])
         flat = [np.concatenate([ints([]), *column]) for column in columns]
         order = np.lexsort((flat[3], flat[1], flat[0]))
-        row, segment, basis_column, component_column, quantity, price, price_digits, day, start, end, price_row, label_column = (column[order] for column in flat)
+        row, segment, basis_column, component_column, quantity, price, price_digits, day, start, end, price_row, label_column = (
+            column[order] for column in flat
+        )
         return Charges(
             row, segment, codes(basis_column), Coded(tuple(names), codes(component_column)), item[row], quantity, digits, price, price_digits, day,
             start, end, codes(recipe_column[order]), price_row, Coded(tuple(shown), codes(label_column)),
@@ -560,7 +662,7 @@ def _with_texts(facts: Facts, texts: Mapping[str, Coded]) -> Facts:
     return Facts(texts, facts.lengths, facts.day, facts.term, facts.terms, facts.timelines, facts.start_state, facts.touches)
 
 
-def _used_windows(book: RuleBook, slots: Mapping[str, CompiledSlot]):  # type: ignore[no-untyped-def]  # an iterator of windows
+def _used_windows(book: RuleBook) -> list[Window]:
     named = {
         str(value)
         for policy in book.policies.values()

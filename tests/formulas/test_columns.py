@@ -217,6 +217,7 @@ def test_small_bounds_use_machine_integers_and_large_ones_python_integers() -> N
         ("a * a * a if a < 0 else 0", -(10**7), "-1000000000000000000000"),
         ("-max(-a * a * a, a)", 10**7, "-10000000"),
         ("min(a, 0) * a * a", -(10**7), "-1000000000000000000000"),
+        ("max(a, 0 - 0.000000000001)", -(10**7), "-0.000000000001"),
         ("a - a - a / 900000000000 / 900000000000", 10**7, "-1/81000000000000000"),  # a denominator alone
     ],
 )
@@ -232,19 +233,10 @@ def test_nothing_on_the_way_overflows(text: str, units: int, expected: str) -> N
 
 @pytest.mark.parametrize("half", HALVES)
 def test_rounding_itself_does_not_overflow(half: Half) -> None:
-    numerators = ints(2**62 - 1, 2**62, 2**62 + 5, 2**63 - 1, -(2**62) - 5, -(2**63))
-
-    for denominator, digits in (
-        (2**63 - 1, 0),
-        (2**63, 0),
-        (2**62 + 1, 0),
-        (2**64, 0),
-        (10**18, 0),
-        (10**18, 9),
-        (3 * 10**17, 12),
-    ):
-        expected = [rounded(Fraction(int(each), denominator) * 10**digits, half) for each in numerators]
-        assert round_column(numerators, denominator, digits, half).tolist() == expected
+    for units in (1, 2**62 - 1, 2**62, 2**62 + 5, 2**63 - 1, -(2**62) - 5, -(2**63)):
+        for denominator, digits in ((2**63 - 1, 0), (2**62 + 1, 0), (2**64, 0), (10**18, 0), (10**18, 9), (3 * 10**17, 12)):
+            expected = rounded(Fraction(units, denominator) * 10**digits, half)
+            assert round_column(ints(units), denominator, digits, half).tolist() == [expected]
 
 
 def test_constant_choices_stay_exact_among_python_integers() -> None:
