@@ -28,7 +28,9 @@ def read_activity(paths: Sequence[Path], kind: ActivityKind, shown_from: Path) -
     frames = [_read(path, kind, _shown(path, shown_from)) for path in sorted(paths)]
     names = ["file", "row", *(column.column for column in kind.columns)]
     empty = pl.DataFrame(schema={name: pl.Int64 if name == "row" else pl.String for name in names})
-    return pl.concat([empty, *(frame.select(name if name in frame.columns else pl.lit("").alias(name) for name in names) for frame in frames)])
+    return pl.concat(
+        [empty, *(frame.select(name if name in frame.columns else pl.lit("").alias(name) for name in names) for frame in frames)]
+    )
 
 
 def _read(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
@@ -40,7 +42,9 @@ def _read(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
     elif path.suffix.lower() == ".parquet":
         frame = _parquet(path, kind, shown)
     else:
-        raise ActivityFileError(shown, f"{path.suffix or 'no suffix'!r} is not a kind of file inforce reads", "Give .csv or .parquet files")
+        raise ActivityFileError(
+            shown, f"{path.suffix or 'no suffix'!r} is not a kind of file inforce reads", "Give .csv or .parquet files"
+        )
     numbered = pl.int_range(2, len(frame) + 2, dtype=pl.Int64, eager=True)
     return frame.with_columns(pl.lit(shown).alias("file"), numbered.alias("row"))
 
@@ -57,14 +61,20 @@ def _csv_rows(path: Path, shown: str) -> tuple[list[str], list[list[str]]]:
                 if not row:
                     continue
                 few = f"{len(row)} cells where the header has {len(header)}"
-                cure = "The file may be cut; export it again" if len(row) < len(header) else "Quote cells that hold a comma, and export it again"
+                cure = (
+                    "The file may be cut; export it again"
+                    if len(row) < len(header)
+                    else "Quote cells that hold a comma, and export it again"
+                )
                 raise ActivityFileError(shown, few, cure, len(rows) + 2)
             rows.append(row)
     except csv.Error as error:
         what = "a quoted cell is never closed" if "unexpected end" in str(error) else str(error)
         raise ActivityFileError(shown, what, "The file may be cut; export it again", len(rows) + 2) from error
     if text and not text.endswith(("\n", "\r")):
-        raise ActivityFileError(shown, "the last line has no line end, so the file may be cut", "Export it again, or end the last line", len(rows) + 1)
+        raise ActivityFileError(
+            shown, "the last line has no line end, so the file may be cut", "Export it again, or end the last line", len(rows) + 1
+        )
     return header, rows
 
 
@@ -78,7 +88,9 @@ def _text(path: Path, shown: str) -> str:
         row = data[: error.start].count(b"\n") + 1
         raise ActivityFileError(shown, f"byte {data[error.start]:#04x} is not UTF-8", "Save it as CSV UTF-8", row) from error
     if "\0" in text:
-        raise ActivityFileError(shown, "the file holds a NUL character", "Export it again as text", text[: text.index("\0")].count("\n") + 1)
+        raise ActivityFileError(
+            shown, "the file holds a NUL character", "Export it again as text", text[: text.index("\0")].count("\n") + 1
+        )
     return text
 
 
@@ -105,7 +117,9 @@ def _parquet(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise ActivityFileError(shown, f"it is not a whole Parquet file ({str(error).splitlines()[0]})", "Export it again") from error
+        raise ActivityFileError(
+            shown, f"it is not a whole Parquet file ({str(error).splitlines()[0]})", "Export it again"
+        ) from error
     frame = frame.rename(dict(zip(frame.columns, _columns(frame.columns, kind, shown), strict=True)))
     return frame.select(_cells(frame[name], shown) for name in frame.columns)
 
@@ -118,15 +132,21 @@ def _cells(column: pl.Series, shown: str) -> pl.Series:
     elif isinstance(kind, pl.Datetime):
         if kind.time_zone is not None:
             cure = "Write local times as text with their offset, or as times without a zone"
-            raise ActivityFileError(shown, f"column {column.name!r} holds times in {kind.time_zone}, not the site's local times", cure)
+            raise ActivityFileError(
+                shown, f"column {column.name!r} holds times in {kind.time_zone}, not the site's local times", cure
+            )
         whole = column.dt.epoch("us") % 1_000_000 == 0
         if not whole.all():
-            raise ActivityFileError(shown, f"column {column.name!r} holds fractions of seconds", "Round them where they are recorded")
+            raise ActivityFileError(
+                shown, f"column {column.name!r} holds fractions of seconds", "Round them where they are recorded"
+            )
         text = column.dt.strftime("%Y-%m-%dT%H:%M:%S").str.strip_suffix(":00")
     elif kind.is_integer() or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         text = column.cast(pl.String)
     else:
-        raise ActivityFileError(shown, f"column {column.name!r} holds {kind} values", "Store text, whole numbers, yes/no or local times")
+        raise ActivityFileError(
+            shown, f"column {column.name!r} holds {kind} values", "Store text, whole numbers, yes/no or local times"
+        )
     return text.fill_null("").alias(column.name)
 
 

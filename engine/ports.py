@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.canonical import Json
 
@@ -19,8 +19,8 @@ class Archive(Protocol):
     def record(self, period: str, manifest: dict[str, Json]) -> int:
         """Adds a run to a period and returns its number, from 1."""
 
-    def last(self, period: str) -> tuple[int, dict[str, Json]] | None:
-        """The number and manifest of the last run of a period."""
+    def last(self, period: str) -> tuple[int, dict[str, Any]] | None:
+        """The number and manifest (parsed JSON) of the last run of a period."""
 
     def periods(self) -> tuple[str, ...]:
         """The periods that have runs, in order."""

@@ -57,7 +57,13 @@ def _drawn(each: str, glyphs: AbstractSet[int]) -> str:
 
 def _guard(first: str) -> str:
     """An apostrophe if a cell that starts with this character may be a formula; full-width signs count as what they stand for."""
-    acts = unicodedata.normalize("NFKC", first)[:1] in _FORMULA_SIGNS or unicodedata.category(first) in {"Cc", "Cf", "Zs", "Zl", "Zp"}
+    acts = unicodedata.normalize("NFKC", first)[:1] in _FORMULA_SIGNS or unicodedata.category(first) in {
+        "Cc",
+        "Cf",
+        "Zs",
+        "Zl",
+        "Zp",
+    }
     return "'" if acts else ""
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from engine.invoice import Document
 from engine.problems import InvariantError
 from renderers.characters import columns, visible
-from renderers.typefaces import font_faces
+from renderers.typefaces import families, screen_faces
 from renderers.view import Figure, View, day_text, view
 
 BACKUP_ROWS_MAX = 400
@@ -42,26 +42,32 @@ class Widths:
 
 def render(document: Document) -> bytes:
     """The page as UTF-8."""
-    return page(document, seen=visible, ranges=True, backup_place="the backup CSV that comes with this invoice").encode()
+    return page(
+        document, seen=visible, font_faces=screen_faces(), backup_place="the backup CSV that comes with this invoice"
+    ).encode()
 
 
-def page(
-    document: Document, *, seen: Callable[[str], str], ranges: bool, backup_place: str, notes: Iterable[str] = ()
-) -> str:
-    """The page; `seen` makes each text fit to be shown, `notes` stand below the total."""
+def page(document: Document, *, seen: Callable[[str], str], font_faces: str, backup_place: str, notes: Iterable[str] = ()) -> str:
+    """The page; `seen` makes each text fit to be shown, `font_faces` is a style sheet, `notes` stand below the total."""
     shown = view(document)
     last = document.invoice.end - timedelta(days=1)
-    return _environment(seen).get_template("invoice.html.j2").render(
-        page=shown,
-        invoice=document.invoice,
-        envelope=document.envelope,
-        made=f"{last.isoformat()}T12:00:00Z",
-        due_on=day_text(document.envelope.due_on) if document.envelope.due_on else "",
-        widths=_widths(shown),
-        font_faces=Markup(font_faces(ranges=ranges)),  # noqa: S704 - our own files
-        shows_backup=shown.backup_rows <= BACKUP_ROWS_MAX,
-        backup_place=backup_place,
-        notes=tuple(notes),
+    return (
+        _environment(seen)
+        .get_template("invoice.html.j2")
+        .render(
+            page=shown,
+            invoice=document.invoice,
+            envelope=document.envelope,
+            made=f"{last.isoformat()}T12:00:00Z",
+            due_on=day_text(document.envelope.due_on) if document.envelope.due_on else "",
+            widths=_widths(shown),
+            font_faces=Markup(font_faces),  # noqa: S704 - our own files
+            sans=Markup(families("sans")),  # noqa: S704 - our own names
+            mono=Markup(families("mono")),  # noqa: S704 - our own names
+            shows_backup=shown.backup_rows <= BACKUP_ROWS_MAX,
+            backup_place=backup_place,
+            notes=tuple(notes),
+        )
     )
 
 

@@ -20,7 +20,7 @@ from engine.invoice import Document
 from engine.problems import InforceError
 from renderers import backup_csv, invoice_html, invoice_json
 from renderers.characters import REPLACEMENT, drawable
-from renderers.typefaces import glyphs
+from renderers.typefaces import glyphs, paper_faces
 
 ATTACHED_BYTES_MAX = 10_000_000
 APT_PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
@@ -72,9 +72,11 @@ def attached_files(document: Document) -> tuple[File, ...]:
 def draw(html: str, files: tuple[File, ...], made: datetime) -> bytes:
     """An HTML page as PDF/A-3b; refuses a page that asks for anything outside itself, wherever it does."""
     weasyprint = _weasyprint()
+    from weasyprint.text.fonts import FontConfiguration
     from weasyprint.urls import FatalURLFetchingError
 
     fetcher = DataOnly()
+    fonts = FontConfiguration()
     attachments = [
         weasyprint.Attachment(
             string=file.data,
@@ -88,8 +90,9 @@ def draw(html: str, files: tuple[File, ...], made: datetime) -> bytes:
         for file in files
     ]
     try:
+        style = weasyprint.CSS(string=paper_faces(html), font_config=fonts, url_fetcher=fetcher)
         pdf: bytes = weasyprint.HTML(string=html, url_fetcher=fetcher).write_pdf(
-            attachments=attachments, pdf_variant="pdf/a-3b", finisher=_drop_empty
+            stylesheets=[style], font_config=fonts, attachments=attachments, pdf_variant="pdf/a-3b", finisher=_drop_empty
         )
     except FatalURLFetchingError as error:
         raise BlockedAddressError(fetcher.blocked) from error
@@ -136,14 +139,16 @@ def _page(document: Document, files: tuple[File, ...], *, fits: bool) -> str:
         invoice_html.page,
         document,
         seen=_drawn,
-        ranges=False,
+        font_faces="",  # `draw` adds those that the page needs
         backup_place="the file backup.csv inside this PDF" if fits else "the file backup.csv that comes with this PDF",
     )
     notes = [] if fits else ["Too large to stand inside this PDF:", *(file.size_text() for file in files)]
     html = page(notes=notes)
     if REPLACEMENT not in html:
         return html
-    return page(notes=[*notes, f"{REPLACEMENT} stands for a character that cannot be drawn here; invoice.json has the exact text."])
+    return page(
+        notes=[*notes, f"{REPLACEMENT} stands for a character that cannot be drawn here; invoice.json has the exact text."]
+    )
 
 
 def _drawn(text: str) -> str:

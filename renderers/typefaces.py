@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "fonts"
+BASIC = "latin"
 _NAME = re.compile(r"ibm-plex-(sans|mono)-([a-z-]+)-([0-9]+)-normal\.woff2")
 
 # Which characters a browser looks up in which file (as published with the files); a subset that is not listed is always looked up.
@@ -22,44 +25,88 @@ _RANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One font file: some characters of one family in one weight."""
+    """One font file: some characters of one style in one weight.
 
-    family: str
+    Each subset is a family of its own: WeasyPrint 70 takes two files of one family and weight for one, and draws wrong letters.
+    """
+
+    style: str
     weight: str
     subset: str
     file: Path
 
-    def rule(self, *, ranges: bool) -> str:
-        """The `@font-face` rule with the file inside; `ranges` spares a browser files it does not need."""
-        only = f"unicode-range:{_RANGES[self.subset]};" if ranges and self.subset in _RANGES else ""
-        data = b64encode(self.file.read_bytes()).decode()
-        return (
-            f'@font-face{{font-family:"{self.family}";font-style:normal;font-weight:{self.weight};{only}'
-            f'src:url("data:font/woff2;base64,{data}") format("woff2")}}'
-        )
+    @property
+    def family(self) -> str:
+        """The name that style sheets use; no system has a font of that name."""
+        return f"Inforce {self.style} {self.subset}"
+
+    def rule(self, source: str) -> str:
+        """The `@font-face` rule with the font inside."""
+        return f'@font-face{{font-family:"{self.family}";font-style:normal;font-weight:{self.weight};{source}}}\n'
 
 
 @lru_cache
 def faces() -> tuple[Face, ...]:
     """The bundled files, in the order of their names."""
     found = [(path, _NAME.fullmatch(path.name)) for path in sorted(FOLDER.glob("*.woff2"))]
-    return tuple(Face(f"Inforce {name[1].title()}", name[3], name[2], path) for path, name in found if name)
+    return tuple(Face(name[1], name[3], name[2], path) for path, name in found if name)
 
 
 @lru_cache
-def font_faces(*, ranges: bool) -> str:
-    """The style sheet that declares all bundled files."""
-    return "\n".join(face.rule(ranges=ranges) for face in faces())
+def families(style: str) -> str:
+    """The families of one style for a style sheet, the basic letters first."""
+    names = {face.family: face.subset != BASIC for face in faces() if face.style == style}
+    return ", ".join(f'"{name}"' for name in sorted(names, key=lambda name: (names[name], name)))
+
+
+@lru_cache
+def screen_faces() -> str:
+    """A style sheet with all files for a browser, which reads those it needs."""
+    return "".join(face.rule(_screen_source(face)) for face in faces())
+
+
+def paper_faces(text: str) -> str:
+    """A style sheet for a PDF with the files that can show `text`, unpacked, because that is slow and a process does it once."""
+    characters = set(map(ord, text))
+    return "".join(face.rule(_paper_source(face)) for face in faces() if face.subset == BASIC or _adds(face, characters))
 
 
 @lru_cache
 def glyphs() -> frozenset[int]:
-    """The characters that every weight of the text family can draw; a PDF shows no others, so it never asks the system's fonts."""
+    """The characters that every weight of the text's style can draw; a PDF shows no others, so it never asks the system's fonts."""
+    weights = {face.weight for face in faces() if face.style == "sans"}
+    return frozenset.intersection(*(_drawn_by("sans", weight) for weight in weights))
+
+
+def _adds(face: Face, characters: Iterable[int]) -> bool:
+    """Whether a file can draw a character that the basic file of its style and weight cannot."""
+    basic = next(
+        (_glyphs(each) for each in faces() if (each.style, each.weight, each.subset) == (face.style, face.weight, BASIC)), ()
+    )
+    return not (_glyphs(face) - set(basic)).isdisjoint(characters)
+
+
+def _drawn_by(style: str, weight: str) -> frozenset[int]:
+    return frozenset().union(*(_glyphs(face) for face in faces() if (face.style, face.weight) == (style, weight)))
+
+
+@lru_cache
+def _glyphs(face: Face) -> frozenset[int]:
     from fontTools.ttLib import TTFont  # comes with WeasyPrint and is needed for PDF alone
 
-    covered: dict[str, set[int]] = {}
-    for face in faces():
-        if face.family == "Inforce Sans":
-            with TTFont(face.file, lazy=True) as font:
-                covered.setdefault(face.weight, set()).update(font.getBestCmap())
-    return frozenset(set.intersection(*covered.values()))
+    with TTFont(face.file, lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+def _screen_source(face: Face) -> str:
+    ranges = f"unicode-range:{_RANGES[face.subset]};" if face.subset in _RANGES else ""
+    return f'{ranges}src:url("data:font/woff2;base64,{b64encode(face.file.read_bytes()).decode()}") format("woff2")'
+
+
+@lru_cache
+def _paper_source(face: Face) -> str:
+    from fontTools.ttLib import woff2
+
+    unpacked = io.BytesIO()
+    woff2.decompress(io.BytesIO(face.file.read_bytes()), unpacked)
+    return f'src:url("data:font/ttf;base64,{b64encode(unpacked.getvalue()).decode()}")'

@@ -11,7 +11,20 @@ from engine.invoice import BackupRow, Document, Envelope, Invoice, LineItem
 from engine.money import Decimals, decimal_text
 from engine.problems import InvariantError
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _MINUTES = 16  # of 2026-10-03T19:00
 
 
@@ -295,7 +308,9 @@ def _backup_statement(document: Document) -> str:
     invoice = document.invoice
     backed = [line.amount for line in invoice.lines if line.backup.rows]
     verb = "adds" if len(document.backup) == 1 else "add"
-    statement = f"{counted(len(document.backup), 'backup row')} {verb} up to exactly {invoice.money(sum(backed))} {invoice.currency}"
+    statement = (
+        f"{counted(len(document.backup), 'backup row')} {verb} up to exactly {invoice.money(sum(backed))} {invoice.currency}"
+    )
     if len(backed) == len(invoice.lines):
         return f"{statement}."
     rest = [line.amount for line in invoice.lines if not line.backup.rows]

@@ -7,11 +7,11 @@ and everything done for each row is arithmetic on whole numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from engine.activity import Activity, Coded
+from engine.activity import Activity, Coded, FateName
 from engine.arrays import NONE, Bools, Codes, Ints, codes, group_sums, ints, rounded_down, share_out
 from engine.bulk.pricing import PriceBook, Recipe, price_book
 from engine.bulk.programs import PieceKind, Programs, programs
@@ -70,7 +70,7 @@ class Rated:
     """The charges of some activity, and what decided them.
 
     `decisions[slot]` holds the distinct decisions of a row slot, `decided[slot]` which one each row got (-1: not asked).
-    `stopped` gives for each row the fate and rule that keep it from being billed, or None.
+    `stopped` gives, by row, the fate and rule that keep it from being billed.
     """
 
     activity: Activity
@@ -91,7 +91,7 @@ class Rated:
     basis: tuple[Basis, ...]
     seconds: Ints
     facts: Facts
-    stopped: tuple[tuple[str, str] | None, ...] | Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    stopped: Mapping[int, tuple[FateName, str]]
 
 
 def slots_of(book: RuleBook) -> dict[str, CompiledSlot]:
@@ -119,7 +119,7 @@ class _Run:
     def __init__(self, rater: Rater, activity: Activity) -> None:
         self.book, self.slots, self.decider, self.activity = rater.book, rater.slots, rater.decider, activity
         self.kind = self.book.kinds[activity.kind]
-        self.stopped: dict[int, tuple[str, str]] = {}
+        self.stopped: dict[int, tuple[FateName, str]] = {}
         self.decided: dict[str, Codes] = {}
         self.decisions: dict[str, tuple[Decision, ...]] = {}
         sites = [self.book.sites[site] for site in activity.site.values]

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from engine.canonical import Json, canonical_json, sha256
 from engine.problems import InforceError
@@ -37,9 +38,13 @@ class FolderArchive:
         try:
             data = self._object(digest).read_bytes()
         except FileNotFoundError as error:
-            raise ArchiveError(f"{self._object(digest)}: the archive has no such object.\nRestore it from a backup, or replay the period.") from error
+            raise ArchiveError(
+                f"{self._object(digest)}: the archive has no such object.\nRestore it from a backup, or replay the period."
+            ) from error
         if sha256(data) != digest:
-            raise ArchiveError(f"{self._object(digest)}: its content has hash {sha256(data)}.\nThe file was changed or damaged; restore it from a backup.")
+            raise ArchiveError(
+                f"{self._object(digest)}: its content has hash {sha256(data)}.\nThe file was changed or damaged; restore it from a backup."
+            )
         return data
 
     def record(self, period: str, manifest: dict[str, Json]) -> int:
@@ -48,8 +53,8 @@ class FolderArchive:
         _write(self._runs(period) / f"{number}.json", canonical_json({**manifest, "run": number}) + b"\n")
         return number
 
-    def last(self, period: str) -> tuple[int, dict[str, Json]] | None:
-        """The number and manifest of the last run of a period."""
+    def last(self, period: str) -> tuple[int, dict[str, Any]] | None:
+        """The number and manifest (parsed JSON) of the last run of a period."""
         number = max(self._numbers(period), default=0)
         if not number:
             return None

@@ -1,0 +1,457 @@
+"""The commands, and the one place where engine, renderers and connectors are wired together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from connectors.workspace import Workspace
+    from engine.invoice import Document
+    from engine.pipeline import Preview
+    from engine.ratebook.book import RuleBook
+
+DONE, FOUND, WRONG_USE, PERSON_NEEDED = 0, 1, 2, 3
+KIND = "shift"
+
+app = typer.Typer(
+    name="inforce",
+    help="Invoices computed from the rules that were in force. Exit codes: 0 done, 1 problems found, 2 wrong use, 3 done but a person is needed.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class FindingsFormat(str, Enum):
+    """How `check` prints its findings."""
+
+    human = "human"
+    json = "json"
+
+
+class FileFormat(str, Enum):
+    """The files that can be rendered for a document."""
+
+    json = "json"
+    csv = "csv"
+    backup_csv = "backup.csv"
+    html = "html"
+    txt = "txt"
+    pdf = "pdf"
+
+
+WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="A folder in the workspace.", file_okay=False)]
+
+
+def main() -> None:
+    """The console script: errors of ours are messages, never tracebacks."""
+    from engine.problems import InforceError, ProblemsFound
+
+    try:
+        app(standalone_mode=True)
+    except ProblemsFound as error:
+        _say(_findings(Path.cwd(), error.problems))
+        sys.exit(FOUND)
+    except InforceError as error:
+        _say(f"error: {error}")
+        sys.exit(FOUND)
+    except BrokenPipeError:
+        sys.exit(DONE)
+    except KeyboardInterrupt:
+        _say("stopped; nothing more was written")
+        sys.exit(130)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to make the example workspace.", file_okay=False)] = Path("out/demo"),
+) -> None:
+    """Make an example workspace (a rule book with its history, a month of shifts), and bill it."""
+    from connectors.demo import write_workspace
+
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "inforce.toml").is_file():
+            _refuse(f"{folder} is not empty and is not a workspace; name another folder")
+        _say(f"{folder} is already there; billing it as it is (remove the folder to begin again)")
+    else:
+        with _working("making the example workspace"):
+            write_workspace(folder)
+    out = folder / "out" / "2026-10"
+    preview, made, _ = _replay(folder, "2026-10", (), (), out, tuple(FileFormat), _jobs())
+    _print(_summary(preview, made))
+    first = made[0].envelope.number if made else ""
+    _print(
+        f"\nThe documents are in {out} (open one of the PDFs). Next, try:\n"
+        f"  inforce explain -w {folder} {first}#1        every step of a line\n"
+        f"  inforce replay -w {folder} 2026-10 --verify  the same bytes again\n"
+        f"  inforce check {folder}                       the rule book and its examples\n"
+        f"  git -C {folder} log --stat                   how the rule book came about"
+    )
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="A folder in the workspace.", file_okay=False)] = Path(),
+    findings: Annotated[FindingsFormat, typer.Option("--format", help="How findings are printed.")] = FindingsFormat.human,
+) -> None:
+    """Check the rule book: forms, names across files, and all worked examples."""
+    from connectors.workspace import find_workspace
+    from engine.findings import render_json
+    from engine.ratebook.crosscheck import check as check_files
+    from engine.ratebook.files import read_workspace_files
+
+    workspace = find_workspace(path)
+    with _working("checking the rule book"):
+        files = read_workspace_files(workspace.folder)
+        problems = check_files(files)
+    errors = sum(problem.severity == "error" for problem in problems)
+    if findings is FindingsFormat.json:
+        import json
+
+        _print(json.dumps({"schema": "inforce.check/1", "files": len(files), "problems": render_json(problems)}, indent=2))
+    else:
+        if problems:
+            _print(_findings(workspace.folder, problems))
+        _print(f"checked {len(files)} files: {errors} errors, {len(problems) - errors} warnings")
+    raise typer.Exit(FOUND if errors else DONE)
+
+
+@app.command()
+def replay(
+    period: Annotated[str, typer.Argument(help="A month (2026-10) or days (2026-10-01..2026-10-16, the last one out).")],
+    workspace: WorkspaceOption = Path(),
+    activity: Annotated[
+        list[Path] | None, typer.Option("--activity", help="Activity files instead of the workspace's.", dir_okay=False)
+    ] = None,
+    account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Bill only this account (repeatable).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the documents into this folder.", file_okay=False)
+    ] = None,
+    formats: Annotated[
+        list[FileFormat] | None, typer.Option("--format", "-f", help="Only these files (repeatable; default: all).")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare with the archive's last run; write nothing.")] = False,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Compare with an earlier output folder, byte for byte.", file_okay=False)
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that render (default: one for each core).")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Compute a period's invoices from the rules in force, and keep them in the archive."""
+    chosen = tuple(formats or FileFormat)
+    preview, made, differences = _replay(
+        workspace, period, tuple(activity or ()), tuple(account or ()), out, chosen, jobs or _jobs(), verify=verify, against=against
+    )  # fmt: skip
+    if as_json:
+        import json
+
+        _print(json.dumps(_summary_json(preview, made), indent=2))
+    else:
+        _print(_summary(preview, made))
+    for difference in differences:
+        _print(difference)
+    if differences:
+        raise typer.Exit(FOUND)
+    raise typer.Exit(PERSON_NEEDED if preview.count("rejected") + preview.count("held") else DONE)
+
+
+@app.command()
+def explain(
+    line: Annotated[str, typer.Argument(metavar="DOCUMENT#LINE", help="A line of a document, such as DRAFT-mercy-2026-10#3.")],
+    workspace: WorkspaceOption = Path(),
+    rows: Annotated[int, typer.Option("--rows", min=0, help="How many rows of activity to show in full (0: all).")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Show every step of a line, from the timesheet to the amount."""
+    import json
+
+    from engine.dates import parse_period
+    from engine.explain import explain_line, find_document
+    from engine.store.archive import FolderArchive
+    from renderers.explanation_text import render_explanation
+
+    number, mark, wanted = line.partition("#")
+    if not mark or not wanted.isdigit():
+        _refuse(f"{line!r} does not name a line; write it like DRAFT-mercy-2026-10#3")
+    space, book = _open(workspace)
+    entry = find_document(FolderArchive(space.archive), number)
+    if entry.meaning != book.meaning:
+        _refuse(
+            f"{number} was made with another rule book (meaning {entry.meaning[:12]}, commit {(entry.commit or 'none')[:12]}); this one is "
+            f"{book.meaning[:12]}.\nCheck that commit out, or replay {entry.period} with the present rule book first"
+        )
+    preview = _preview(space, book, parse_period(entry.period.replace("-to-", "..")), (), entry.accounts)
+    derivation = explain_line(book, preview, number, int(wanted))
+    _print(json.dumps(derivation, indent=2, ensure_ascii=False) if as_json else render_explanation(derivation, rows))
+
+
+# --- what the commands share ------------------------------------------------------------------------------------------------
+
+
+def _open(folder: Path) -> tuple[Workspace, RuleBook]:
+    from connectors.workspace import find_workspace
+    from engine.problems import ProblemsFound
+    from engine.ratebook.build import build
+    from engine.ratebook.files import read_workspace_files
+
+    space = find_workspace(folder)
+    try:
+        return space, build(read_workspace_files(space.folder))
+    except ProblemsFound as error:
+        _say(_findings(space.folder, error.problems))
+        raise typer.Exit(FOUND) from error
+
+
+def _preview(
+    space: Workspace, book: RuleBook, period: Any, files: Sequence[Path], accounts: Sequence[str]
+) -> Preview:  # Any: engine.dates.Period
+    from connectors.files import read_activity
+    from engine.pipeline import preview
+    from engine.problems import nearest
+    from engine.steps.rate import Rater
+
+    for account in accounts:
+        if account not in book.accounts:
+            _refuse(f"there is no account {account!r}; {nearest(account, book.accounts)}")
+    paths = tuple(files) or space.activity_files()
+    for path in paths:
+        if not path.is_file():
+            _refuse(f"there is no file {path}")
+    if not paths:
+        _refuse(f"there is no activity: {space.folder / space.activity} matches no file; name files with --activity")
+    raw = read_activity(paths, book.kinds[KIND], space.folder)
+    return preview(Rater(book), KIND, raw, period, accounts)
+
+
+def _replay(
+    folder: Path, name: str, files: Sequence[Path], accounts: Sequence[str], out: Path | None, formats: Sequence[FileFormat], jobs: int, *,
+    verify: bool = False, against: Path | None = None,
+) -> tuple[Preview, tuple[Document, ...], list[str]]:  # fmt: skip
+    from connectors.workspace import commit_of, read_parties
+    from engine import __version__
+    from engine.dates import parse_period
+    from engine.replay import archive_run, documents, seal
+    from engine.replay import verify as compare
+    from engine.store.archive import FolderArchive
+
+    period = parse_period(name)
+    with _working("reading the rule book"):
+        space, book = _open(folder)
+    with _working("rating the activity"):
+        preview = _preview(space, book, period, files, accounts)
+        made = documents(preview, read_parties(space.folder))
+    archive = FolderArchive(space.archive)
+    found: list[str] = []
+    if verify:
+        number, differences = compare(archive, period, made, accounts)
+        found += [f"{difference.number}: {difference.what}" for difference in differences]
+        same = len(made) - len(
+            {difference.number for difference in differences} & {document.envelope.number for document in made}
+        )
+        _say(f"{period.name}: {same} of {len(made)} documents are identical with run {number}")
+    rendered = _render(made, formats, jobs) if out is not None or against is not None else {}
+    if against is not None:
+        found += _against(against, rendered, preview, made)
+    if not verify:
+        commit = commit_of(space.folder)
+        pdf = out is not None and FileFormat.pdf in formats
+        sealed = seal(
+            preview, book.meaning, book.calendar.semantics, commit.commit, commit.tree, commit.dirty, _versions(__version__, pdf)
+        )
+        run = archive_run(archive, preview, made, sealed, accounts)
+        _say(f"{period.name}: run {run} is in the archive" + (" (the rule book has uncommitted changes)" if commit.dirty else ""))
+        if out is not None:
+            _write(out, rendered, preview, made, sealed.canonical())
+    return preview, made, found
+
+
+def _versions(engine: str, pdf: bool) -> list[tuple[str, str]]:
+    from importlib.metadata import version
+
+    import renderers
+
+    found = [("engine", engine), *((name, version(name)) for name in ("durable-rules", "numpy", "polars", "tzdata"))]
+    return [*found, *renderers.versions(pdf=pdf)]
+
+
+def _render(made: Sequence[Document], formats: Sequence[FileFormat], jobs: int) -> dict[str, bytes]:
+    """The bytes of each file by name, rendered in `jobs` processes; the result does not depend on how many."""
+    from renderers import safe_file_name
+
+    work = [(document, each.value) for document in made for each in formats]
+    names = [f"{safe_file_name(document.envelope.number)}.{suffix}" for document, suffix in work]
+    done: dict[str, bytes] = {}
+    with _progress("rendering", len(work)) as advance:
+        if jobs == 1 or len(work) < 4:
+            for name, each in zip(names, work, strict=True):
+                done[name] = _render_one(each)
+                advance()
+            return done
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            for name, data in zip(names, pool.map(_render_one, work), strict=True):
+                done[name] = data
+                advance()
+    return done
+
+
+def _render_one(work: tuple[Document, str]) -> bytes:
+    from renderers import formats
+
+    document, suffix = work
+    return formats()[suffix](document)
+
+
+def _lists(preview: Preview) -> dict[str, bytes]:
+    """The three lists of rows that are not billed, as CSV a spreadsheet can open safely."""
+    from renderers.lists_csv import fates_csv, rejects_csv
+
+    return {
+        "rejected.csv": rejects_csv(preview.collected.rejects),
+        "held.csv": fates_csv(fate for fate in preview.fates if fate.fate == "held"),
+        "not-billed.csv": fates_csv(fate for fate in preview.fates if fate.fate == "not billed"),
+    }
+
+
+def _write(
+    out: Path, rendered: dict[str, bytes], preview: Preview, made: Sequence[Document], sealed: Any
+) -> None:  # Any: canonical JSON
+    from engine.canonical import canonical_json
+
+    files = {
+        **rendered,
+        **_lists(preview),
+        "summary.json": _summary_bytes(preview, made),
+        "seal.json": canonical_json(sealed) + b"\n",
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        part = out / f".{name}.part"
+        part.write_bytes(data)
+        part.replace(out / name)
+    _say(f"{len(files)} files are in {out}")
+
+
+def _against(folder: Path, rendered: dict[str, bytes], preview: Preview, made: Sequence[Document]) -> list[str]:
+    """How the files of an earlier output folder differ from those rendered now."""
+    if not (folder / "summary.json").is_file():
+        _refuse(f"{folder} holds no earlier output (there is no summary.json in it)")
+    now = {**rendered, **_lists(preview), "summary.json": _summary_bytes(preview, made)}
+    suffixes = tuple(f".{each.value}" for each in FileFormat)
+    before = {path.name for path in folder.iterdir() if path.name.startswith("DRAFT-") and path.name.endswith(suffixes)}
+    wanted = {document.envelope.number for document in made}
+    found = [f"{folder / name}: there is no such document now" for name in sorted(before) if name.split(".")[0] not in wanted]
+    for name, data in sorted(now.items()):
+        path = folder / name
+        if not path.is_file():
+            found.append(f"{path}: is not there")
+        elif path.read_bytes() != data:
+            found.append(f"{path}: differs from what is rendered now ({path.stat().st_size:,} and {len(data):,} bytes)")
+    _say(
+        f"{len(now) - len([each for each in found if 'no such document' not in each])} of {len(now)} files are identical with {folder}"
+    )
+    return found
+
+
+def _summary_json(preview: Preview, made: Sequence[Document]) -> dict[str, Any]:  # Any: plain JSON
+    from engine.replay import counts
+
+    listed = [
+        {
+            "account": document.invoice.account, "number": document.envelope.number, "currency": document.invoice.currency,
+            "lines": len(document.invoice.lines), "backup_rows": document.invoice.backup.rows, "total": document.invoice.total,
+            "body_sha256": document.invoice.body_sha256(),
+        }
+        for document in made
+    ]  # fmt: skip
+    period = {"name": preview.period.name, "from": preview.period.start.isoformat(), "to": preview.period.end.isoformat()}
+    return {
+        "schema": "inforce.summary/1",
+        "period": period,
+        "rows": counts(preview),
+        "snapshot": preview.collected.snapshot,
+        "documents": listed,
+    }
+
+
+def _summary_bytes(preview: Preview, made: Sequence[Document]) -> bytes:
+    from engine.canonical import canonical_json
+
+    return canonical_json(_summary_json(preview, made)) + b"\n"
+
+
+def _summary(preview: Preview, made: Sequence[Document]) -> str:
+    from renderers.summary_text import render_summary
+
+    return render_summary(preview, made)
+
+
+def _findings(folder: Path, problems: Any) -> str:  # Any: a sequence of Problem
+    from engine.findings import render
+
+    def read_text(path: str) -> str | None:
+        try:
+            return (folder / path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+
+    return render(problems, read_text)
+
+
+def _jobs() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _working(what: str) -> Iterator[None]:
+    """A spinner on a terminal while something takes its time."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on a terminal; the value is called after each step."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text.rstrip("\n") + "\n")
+
+
+def _refuse(text: str) -> NoReturn:
+    _say(f"error: {text}")
+    raise typer.Exit(WRONG_USE)
+
+
+if __name__ == "__main__":
+    main()

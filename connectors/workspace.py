@@ -1,0 +1,151 @@
+"""A workspace: a folder with `inforce.toml`, `rates/`, `rules/`, `parties.yaml`, `activity/` and the archive."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.invoice import Party
+from engine.problems import InforceError, Problem, ProblemsFound
+from engine.ratebook.load import Mapping as YamlMapping
+from engine.ratebook.load import Node, Text, read
+from engine.ratebook.load import Sequence as YamlSequence
+from engine.replay import Parties
+
+MARKER = "inforce.toml"
+
+
+class WorkspaceError(InforceError):
+    """The folder is not a workspace, or lacks something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a workspace is, and what its `inforce.toml` says."""
+
+    folder: Path
+    name: str
+    activity: str
+
+    def activity_files(self) -> tuple[Path, ...]:
+        """The workspace's activity files."""
+        return tuple(sorted(path for path in self.folder.glob(self.activity) if path.is_file() and not path.name.startswith(".")))
+
+    @property
+    def archive(self) -> Path:
+        """The archive's folder."""
+        return self.folder / "archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Which commit a workspace is at; `dirty` if its rule book differs from it. Outside git, commit and tree are None."""
+
+    commit: str | None
+    tree: str | None
+    dirty: bool
+
+
+def find_workspace(start: Path) -> Workspace:
+    """The workspace that `start` lies in: the nearest folder upwards with an `inforce.toml`."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / MARKER).is_file():
+            return _read_marker(folder)
+    raise WorkspaceError(
+        f"{start} is not in a workspace: there is no {MARKER} here or above.\nTry `inforce demo`, or name one with --workspace."
+    )
+
+
+def read_parties(folder: Path) -> Parties:
+    """Seller, buyers and site names from `parties.yaml`; ids stand in for what it does not name."""
+    path = folder / "parties.yaml"
+    if not path.is_file():
+        return Parties(Party(_read_marker(folder).name), {}, {})
+    root = read("parties.yaml", path.read_bytes())
+    if not isinstance(root, YamlMapping):
+        raise ProblemsFound(root if isinstance(root, (list, tuple)) else [_wrong(root, "a file of parties is a map")])
+    known = {"format", "kind", "seller", "buyers", "sites"}
+    wrong = [
+        Problem("R004", root.keys[key], f"unknown field `{key}`", "Remove it", width=len(key))
+        for key in root.entries
+        if key not in known
+    ]
+    if wrong:
+        raise ProblemsFound(wrong)
+    buyers = _entries(root, "buyers")
+    sites = _entries(root, "sites")
+    seller = root.entries.get("seller")
+    return Parties(
+        _party(seller) if seller is not None else Party(_read_marker(folder).name),
+        {name: _party(node) for name, node in buyers.items()},
+        {name: _text(node) for name, node in sites.items()},
+    )
+
+
+def commit_of(folder: Path) -> Commit:
+    """The workspace's commit and tree, and whether its rule book differs from them."""
+    head = _git(folder, "rev-parse", "--verify", "-q", "HEAD")
+    if not head:
+        return Commit(None, None, False)
+    changes = _git(folder, "status", "--porcelain", "--", "rates", "rules")
+    return Commit(head, _git(folder, "rev-parse", "HEAD^{tree}"), bool(changes))
+
+
+def _git(folder: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _read_marker(folder: Path) -> Workspace:
+    path = folder / MARKER
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"{path}: {error}.\nCorrect the file.") from error
+    section = said.get("workspace", {})
+    unknown = sorted({*said} - {"workspace"}) + sorted({*section} - {"name", "activity"})
+    if unknown:
+        raise WorkspaceError(f"{path}: unknown setting {unknown[0]!r}.\nKnown are [workspace] name and activity.")
+    return Workspace(folder, str(section.get("name", folder.name)), str(section.get("activity", "activity/*")))
+
+
+def _entries(root: YamlMapping, key: str) -> Mapping[str, Node]:
+    node = root.entries.get(key)
+    if node is None:
+        return {}
+    if not isinstance(node, YamlMapping):
+        raise ProblemsFound([_wrong(node, f"`{key}` is a map of ids")])
+    return node.entries
+
+
+def _party(node: Node) -> Party:
+    if not isinstance(node, YamlMapping):
+        raise ProblemsFound([_wrong(node, "a party is a map with a name")])
+    known = ("name", "address", "email", "reference")
+    wrong = [
+        Problem("R004", node.keys[key], f"unknown field `{key}`", f"Known are {', '.join(known)}")
+        for key in node.entries
+        if key not in known
+    ]
+    if wrong:
+        raise ProblemsFound(wrong)
+    address = node.entries.get("address")
+    lines: Sequence[Node] = address.items if isinstance(address, YamlSequence) else ()
+    texts = {key: _text(node.entries[key]) for key in ("name", "email", "reference") if key in node.entries}
+    return Party(texts.get("name", ""), tuple(_text(line) for line in lines), texts.get("email", ""), texts.get("reference", ""))
+
+
+def _text(node: Node) -> str:
+    if not isinstance(node, Text):
+        raise ProblemsFound([_wrong(node, "a text is needed here")])
+    return node.value
+
+
+def _wrong(node: Node, what: str) -> Problem:
+    return Problem("R008", node.source, what, "See docs/rule-book.md for the form of the file")

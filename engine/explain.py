@@ -1,0 +1,302 @@
+"""Explain: every step of an invoice line, from the timesheet to the amount, as data that can be recomputed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.arrays import NONE, Ints, ints
+from engine.bulk.pricing import PriceRow, Rate, Recipe
+from engine.bulk.texts import local_texts
+from engine.canonical import Json
+from engine.dates import day_of, duration_text
+from engine.money import Decimals, decimal_text
+from engine.pipeline import Preview
+from engine.ports import Archive
+from engine.problems import InforceError
+from engine.ratebook.book import Provenance, RuleBook
+from engine.ratebook.resolver import Decision
+from engine.replay import draft_number
+from engine.steps.rate import BASES, ROW_SLOTS
+
+
+class NotFoundError(InforceError):
+    """There is no such document or line."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedDocument:
+    """A document the archive knows: its period, the accounts its run was limited to, and the knowledge it was made with."""
+
+    period: str
+    accounts: tuple[str, ...]
+    meaning: str
+    commit: str | None
+
+
+def find_document(archive: Archive, number: str) -> ArchivedDocument:
+    """The newest run that made a document."""
+    for period in reversed(archive.periods()):
+        last = archive.last(period)
+        if last is not None and any(each["number"] == number for each in last[1]["documents"]):
+            manifest = last[1]
+            return ArchivedDocument(period, tuple(manifest["accounts"]), manifest["seal"]["meaning"], manifest["seal"]["commit"])
+    raise NotFoundError(
+        f"no archived run has a document {number!r}.\nReplay its period first; `inforce replay PERIOD` lists the documents."
+    )
+
+
+def explain_line(book: RuleBook, preview: Preview, number: str, line: int) -> dict[str, Json]:
+    """The derivation of one line: its figures, how its prices were made, and each row of activity behind it."""
+    for assembled in preview.assembled:
+        invoice = assembled.invoice
+        if draft_number(invoice, preview.period) != number:
+            continue
+        found = next((each for each in invoice.lines if each.line == line), None)
+        if found is None:
+            raise NotFoundError(f"{number} has lines 1 to {len(invoice.lines)}, not {line}.")
+        rows = np.flatnonzero(assembled.backup["line"].to_numpy() == line)
+        charges = assembled.charge[rows]
+        backup = assembled.backup[rows].rows(named=True)
+        telling = _Telling(book, preview)
+        return {
+            "schema": "inforce.explanation/1",
+            "document": number,
+            "body_sha256": invoice.body_sha256(),
+            "line": found.line,
+            "account": invoice.account,
+            "site": found.section,
+            "item": found.item,
+            "description": found.description,
+            "currency": invoice.currency,
+            "quantity": str(found.quantity),
+            "unit": found.unit,
+            "price": str(found.price),
+            "exact": decimal_text(found.quantity.units * found.price.units, found.quantity.digits + found.price.digits),
+            "rounding": f"half {book.rounding.amount}, per line, {invoice.digits} places ({book.rounding.source})",
+            "amount": decimal_text(found.amount, invoice.digits),
+            "prices": telling.prices(charges),
+            "rows": [telling.row(int(charge), cells, invoice.digits) for charge, cells in zip(charges, backup, strict=True)],
+        }
+    raise NotFoundError(f"{number} is not made by this rule book and activity.\nReplay its period to see which documents are.")
+
+
+class _Telling:
+    """Tells the steps behind charges of one preview."""
+
+    def __init__(self, book: RuleBook, preview: Preview) -> None:
+        self.book, self.preview, self.rated = book, preview, preview.rated
+        rated = preview.rated
+        worked = np.zeros(len(rated.activity), dtype=np.bool_)
+        worked[rated.parts.row] = True
+        self._worked_place = np.cumsum(worked) - 1
+
+    # --- prices
+
+    def prices(self, charges: Ints) -> list[Json]:
+        """How each distinct price of some charges was made."""
+        rated = self.rated
+        pairs = sorted({(int(rated.charges.price_row[each]), int(rated.charges.recipe[each])) for each in charges})
+        return [self._price(rated.prices.rows[row], row, rated.recipes[recipe]) for row, recipe in pairs]
+
+    def _price(self, row: PriceRow, number: int, recipe: Recipe) -> dict[str, Json]:
+        rated, base = self.rated, row.base
+        if base is None:
+            raise NotFoundError(f"{row.site}, {row.item}: the line has no base price; this is a fault of the engine")
+        made = rated.prices.make(recipe, ints([number]))
+        steps: list[Json] = []
+        so_far = base.value
+        for premium in (recipe.own,) if recipe.own else recipe.premiums:
+            alone = Recipe(own=premium, epoch=recipe.epoch, terms=recipe.terms)
+            if recipe.combine == "multiply":
+                place = recipe.premiums.index(premium)
+                before = self._value(Recipe(recipe.premiums[:place], "multiply", "", recipe.epoch, recipe.terms), number)
+                after = self._value(Recipe(recipe.premiums[: place + 1], "multiply", "", recipe.epoch, recipe.terms), number)
+                so_far, adds = before, _minus(after, before)
+            else:
+                adds = self._value(alone, number)
+            steps.append(self._premium(row, premium, recipe, so_far, adds))
+        winner = int(made.winner[0])
+        return {
+            "days": f"{day_of(row.start)} .. {day_of(row.end)}",
+            "base": _rate(base),
+            "premiums": steps,
+            "combine": recipe.combine,
+            "counts": recipe.premiums[winner] if winner >= 0 else "",
+            "own_line": recipe.own,
+            "price": decimal_text(int(made.units[0]), int(made.digits[0])),
+        }
+
+    def _value(self, recipe: Recipe, number: int) -> Decimals:
+        made = self.rated.prices.make(recipe, ints([number]))
+        return Decimals(int(made.units[0]), int(made.digits[0]))
+
+    def _premium(self, row: PriceRow, premium: str, recipe: Recipe, base: Decimals, adds: Decimals) -> dict[str, Json]:
+        rule = self.book.premiums[premium]
+        version = self.rated.prices.version(rule.formula, recipe.epoch)
+        inputs: dict[str, Json] = {}
+        for name, given in rule.given.items():
+            if given.form == "base":
+                inputs[name] = {
+                    "value": str(base),
+                    "from": "the base price" if recipe.combine != "multiply" else "the price so far",
+                }
+            elif given.form == "rate":
+                rate = row.premiums[(given.name, premium)]
+                inputs[name] = _rate(rate) if rate else {}
+            elif given.form == "term":
+                inputs[name] = {"value": str(dict(recipe.terms)[given.name]), "from": f"term {given.name}"}
+            else:
+                inputs[name] = {"value": str(given.number), "from": str(rule.source)}
+        return {
+            "premium": premium, "name": rule.name, "shown": rule.shown, "source": str(rule.source), "formula": version.text,
+            "formula_version": f"{rule.formula} version {version.version}", "formula_source": str(version.source),
+            "round": f"{version.digits} digits, half {version.half}", "inputs": inputs, "adds": str(adds), **_why(version.provenance),
+        }  # fmt: skip
+
+    # --- rows of activity
+
+    def row(self, charge: int, cells: Mapping[str, Any], digits: int) -> dict[str, Json]:
+        """One backup row with the activity behind it and the decisions that made it."""
+        charges, activity = self.rated.charges, self.rated.activity
+        row = int(charges.row[charge])
+        place = self.preview.collected.places
+        at = self._place_of(row)
+        basis = BASES[int(charges.basis[charge])]
+        told: dict[str, Json] = {
+            "id": activity.id[row],
+            "source": activity.source[row],
+            "revision": int(activity.revision[row]),
+            "file": f"{place['file'][at]}:{place['row'][at]}",
+            "worker": activity.worker.text(row),
+            "recorded": self._span(row, "start", "end"),
+            "scheduled": self._span(row, "scheduled_start", "scheduled_end"),
+            "cancelled": self._instant(row, int(activity.times["cancelled_at"][row])),
+            "notice": _length(int(self.rated.facts.lengths["notice"][row])),
+            "basis": basis,
+            "component": charges.component.text(charge),
+            "segment": int(charges.segment[charge]),
+            "decisions": self._decisions(row),
+        }
+        if basis in ("worked", "own-line"):
+            told |= self._time(row, charge)
+        told["billed_seconds_of_activity"] = int(self.rated.seconds[row])
+        told["quantity_of_activity"] = self._quantity_of(row)
+        told |= {"quantity": cells["quantity"], "price": cells["price"], "exact": cells["exact"]}
+        told["amount"] = decimal_text(int(cells["amount"]), digits)
+        return told
+
+    def _place_of(self, row: int) -> int:
+        collected = self.preview.collected
+        activity = self.rated.activity
+        if len(collected.activity) == len(activity):
+            return row
+        same = (collected.activity.id == activity.id[row]) & (collected.activity.source == activity.source[row])
+        return int(np.flatnonzero(same.to_numpy())[0])
+
+    def _span(self, row: int, first: str, last: str) -> Json:
+        times = self.rated.activity.times
+        if times[first][row] == NONE:
+            return None
+        return f"{self._instant(row, int(times[first][row]))} .. {self._instant(row, int(times[last][row]))}"
+
+    def _instant(self, row: int, utc: int) -> str:
+        if utc == NONE:
+            return ""
+        zone = self.rated.zone[row : row + 1]
+        return str(local_texts(ints([utc]), self.rated.timelines.offset_at(zone, ints([utc])))[0])
+
+    def _time(self, row: int, charge: int) -> dict[str, Json]:
+        """Rounded times, the break, and the seconds of the charge's segment by the premiums that apply."""
+        rated, stretch = self.rated, self.rated.stretch
+        terms = rated.terms[int(rated.term[row])]
+        segment = int(rated.charges.segment[charge])
+        part = int(np.flatnonzero((rated.parts.row == row) & (rated.parts.segment == segment))[0])
+        pieces: list[Json] = []
+        programs = rated.programs
+        for piece in np.flatnonzero(rated.pieces["part"] == part).tolist() if programs is not None else ():
+            kind = programs.kinds[int(rated.pieces["kind"][piece])]
+            pieces.append(
+                {
+                    "premiums": [*kind.recipe.premiums, *(own.own for own in kind.own)],
+                    "seconds": int(rated.pieces["seconds"][piece]),
+                    "decisions": self._piece_decisions(row, int(rated.pieces["kind"][piece])),
+                }
+            )
+        off, on = int(stretch.off[row]), int(stretch.on[row])
+        return {
+            "rounded": f"{self._instant(row, int(stretch.start[row]))} .. {self._instant(row, int(stretch.end[row]))}",
+            "punch_rounding": str(terms["punch-rounding"]),
+            "break": f"{self._instant(row, off)} .. {self._instant(row, on)}" if on > off else "",
+            "hours": str(terms["hours"]),
+            "segment_from": self._instant(row, int(rated.parts.start[part])),
+            "segment_to": self._instant(row, int(rated.parts.end[part])),
+            "pieces": pieces,
+        }
+
+    def _quantity_of(self, row: int) -> str:
+        charges = self.rated.charges
+        mine = (charges.row == row) & (charges.basis != BASES.index("own-line"))
+        return decimal_text(int(charges.quantity[mine].sum()), charges.quantity_digits)
+
+    def _decisions(self, row: int) -> list[Json]:
+        found: list[Json] = []
+        for slot in ROW_SLOTS:
+            decided = self.rated.decided.get(slot)
+            if decided is not None and decided[row] >= 0:
+                found.append(self._decision(self.rated.decisions[slot][int(decided[row])]))
+        return found
+
+    def _piece_decisions(self, row: int, kind: int) -> list[Json]:
+        programs = self.rated.programs
+        if programs is None:
+            return []
+        place = int(self._worked_place[row])
+        states = next(states for number, states in programs.programs[int(programs.program[place])] if number == kind)
+        for state in sorted(states):
+            return [self._decision(each) for each in programs.decisions[(int(programs.cell[place]), state)]]
+        return []
+
+    def _decision(self, decision: Decision) -> dict[str, Json]:
+        rules = {rule.id: rule for rule in self.book.policies[decision.slot].rules}
+        return {
+            "decides": decision.slot,
+            "answers": list(decision.answers),
+            "applied": [
+                {
+                    "rule": name,
+                    "source": str(rules[name].source),
+                    "overridden": name in decision.beaten,
+                    **_why(rules[name].provenance),
+                }
+                for name in decision.fired
+            ],
+            "not_applied": [
+                {"rule": name, "source": str(rules[name].source), "because_not": list(atoms)}
+                for name, atoms in decision.not_fired
+            ],
+        }
+
+
+def _rate(rate: Rate) -> dict[str, Json]:
+    told: dict[str, Json] = {"rate": rate.id, "value": str(rate.value), "source": str(rate.source), **_why(rate.provenance)}
+    if rate.instead_of is not None:
+        told["instead_of"] = _rate(rate.instead_of)
+    return told
+
+
+def _why(provenance: Provenance) -> dict[str, Json]:
+    approved = " ".join(text for text in (provenance.by, provenance.on, provenance.ref) if text)
+    return {"reason": provenance.reason, "approved": approved or "not recorded"}
+
+
+def _length(seconds: int) -> str:
+    return "" if seconds == NONE else duration_text(seconds)
+
+
+def _minus(left: Decimals, right: Decimals) -> Decimals:
+    digits = max(left.digits, right.digits)
+    return Decimals(left.units * 10 ** (digits - left.digits) - right.units * 10 ** (digits - right.digits), digits)

@@ -1,0 +1,82 @@
+"""The pipeline: collect, rate, assemble, check. Preview, replay and every later question are this one computation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from engine.activity import Fate
+from engine.dates import Period
+from engine.problems import InvariantError
+from engine.ratebook.book import RuleBook
+from engine.steps.assemble import Assembled, assemble
+from engine.steps.check import check
+from engine.steps.collect import Collected, collect
+from engine.steps.rate import Rated, Rater
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Invoice bodies of a period with all that led to them; `fates` are the rows that are not billed or held."""
+
+    period: Period
+    collected: Collected
+    rated: Rated
+    assembled: tuple[Assembled, ...]
+    fates: tuple[Fate, ...]
+
+    @property
+    def billed(self) -> int:
+        """How many rows of activity are billed."""
+        return len(self.rated.activity) - len(self.rated.stopped)
+
+    def count(self, fate: str) -> int:
+        """How many rows had a fate."""
+        named = {"rejected": len(self.collected.rejects), "elsewhere": self.collected.elsewhere, "billed": self.billed}
+        return named[fate] if fate in named else sum(each.fate == fate for each in self.fates)
+
+
+def preview(rater: Rater, kind: str, raw: pl.DataFrame, period: Period, accounts: Collection[str] = ()) -> Preview:
+    """The checked invoices of a period. `accounts` (none: all) limits which are billed, never what is judged."""
+    book = rater.book
+    collected = collect(book, book.kinds[kind], raw, period)
+    activity, places = collected.activity, collected.places
+    if accounts:
+        mine = np.array([book.sites[site].account in accounts for site in activity.site.values] or [False], dtype=np.bool_)[
+            activity.site.codes
+        ]
+        activity, places = activity.where(mine), places.filter(pl.Series(mine))
+    rated = rater.rate(activity)
+    assembled = assemble(book, rated, period)
+    check(assembled, rated, book.rounding.amount)
+    stopped = [
+        Fate(
+            fate,
+            rule,
+            places["file"][row],
+            places["row"][row],
+            activity.source[row],
+            activity.id[row],
+            int(activity.revision[row]),
+            book.sites[activity.site.text(row)].account,
+        )  # fmt: skip
+        for row, (fate, rule) in sorted(rated.stopped.items())
+    ]
+    early = [fate for fate in collected.fates if not accounts or fate.account in accounts]
+    fates = tuple(sorted([*early, *stopped], key=lambda fate: (fate.file, fate.row)))
+    found = Preview(period, collected, rated, assembled, fates)
+    _check_counts(found, limited=bool(accounts))
+    return found
+
+
+def _check_counts(found: Preview, *, limited: bool) -> None:
+    names = ("rejected", "elsewhere", "not billed", "held", "billed")
+    counts = {name: found.count(name) for name in names}
+    if not limited and sum(counts.values()) != found.collected.read:
+        said = " + ".join(f"{count:,} {name}" for name, count in counts.items())
+        raise InvariantError(
+            f"{found.collected.read:,} rows were read, but {said} do not add up to that; this is a fault of the engine"
+        )

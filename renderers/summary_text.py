@@ -1,0 +1,57 @@
+"""What a run did, for a terminal: documents with their totals, and what became of every row of activity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from engine.invoice import Document
+from engine.money import decimal_text
+from engine.pipeline import Preview
+
+_SHOWN = 5
+
+
+def render_summary(preview: Preview, made: Sequence[Document]) -> str:
+    """A table of documents and an account of the rows: read = billed + not billed + held + rejected + of other periods."""
+    width = max([len(document.envelope.number) for document in made] + [8])
+    lines = [f"{'document':<{width}}  {'lines':>5}  {'rows':>6}  {'total':>14}"]
+    for document in made:
+        body = document.invoice
+        lines.append(
+            f"{document.envelope.number:<{width}}  {len(body.lines):>5}  {body.backup.rows:>6,}  {body.money(body.total):>14} {body.currency}"
+        )
+    for currency, (total, digits, count) in sorted(_totals(made).items()):
+        said = f"{count} documents" if count != 1 else "1 document"
+        lines.append(f"{said:<{width}}  {'':>5}  {'':>6}  {decimal_text(total, digits, grouped=True):>14} {currency}")
+    lines += ["", _rows(preview)]
+    for fate in ("held", "not billed"):
+        reasons = Counter(each.rule for each in preview.fates if each.fate == fate)
+        if reasons:
+            lines.append(
+                f"{fate}: "
+                + ", ".join(f"{count:,} {rule}" for rule, count in sorted(reasons.items(), key=lambda r: (-r[1], r[0])))
+            )
+    rejects = preview.collected.rejects
+    if rejects:
+        lines.append(f"rejected: {len(rejects):,}")
+        lines += [f"  {reject}" for reject in rejects[:_SHOWN]]
+        if len(rejects) > _SHOWN:
+            lines.append(f"  and {len(rejects) - _SHOWN:,} more (rejected.csv lists all)")
+    return "\n".join(lines)
+
+
+def _totals(made: Sequence[Document]) -> dict[str, tuple[int, int, int]]:
+    totals: dict[str, tuple[int, int, int]] = {}
+    for document in made:
+        body = document.invoice
+        total, _, count = totals.get(body.currency, (0, body.digits, 0))
+        totals[body.currency] = (total + body.total, body.digits, count + 1)
+    return totals
+
+
+def _rows(preview: Preview) -> str:
+    read = preview.collected.read
+    parts = [f"{preview.count(fate):,} {fate}" for fate in ("billed", "not billed", "held", "rejected")]
+    elsewhere = preview.count("elsewhere")
+    return f"{read:,} rows read: " + ", ".join(parts) + (f", {elsewhere:,} of other periods" if elsewhere else "")
