@@ -88,7 +88,8 @@ def _lines(page: View) -> Iterator[str]:
         yield _cut(visible(group.name), WIDTH)
         for row in group.rows:
             yield from _row(widths, row)
-        yield from _subtotal(widths, group)
+        if len(page.groups) > 1:
+            yield from _subtotal(widths, group)
 
 
 def _widths(page: View) -> _Widths:
@@ -118,19 +119,14 @@ def _subtotal(widths: _Widths, group: Group) -> Iterator[str]:
 
 def _totals(document: Document, page: View) -> Iterator[str]:
     currency = document.invoice.currency
-    width = _widest([page.total, page.due, *(text for _, text in [*page.totals, *page.balance])])
+    taxes = [(f"Tax {kind} {rate} on {base}", tax) for kind, rate, base, tax in page.taxes]
+    due = [("Amount due", page.due)] if page.due else []
+    width = _widest([page.total, *(text for _, text in [*taxes, *page.totals, *page.balance, *due])])
     yield "=" * WIDTH
-    for kind, rate, base, tax in page.taxes:
-        yield _ends("", visible(f"Tax {kind} {rate} on {base}  {tax}") + " " * (len(currency) + 1))
-    for name, text in page.totals:
-        yield _ends("", f"{name}  {_right(text, width)} {' ' * len(currency)}")
-    yield _ends("", f"Total  {_right(page.total, width)} {currency}")
-    if page.balance:
-        yield ""
-        for name, text in page.balance:
-            yield _ends("", f"{name}  {_right(text, width)} {currency}")
-    if page.due:
-        yield _ends("", f"Amount due  {_right(page.due, width)} {currency}")
+    for name, text in [*taxes, *page.totals]:
+        yield _ends("", f"{visible(name)}  {_right(text, width)} {' ' * len(currency)}")
+    for name, text in [("Total", page.total), *page.balance, *due]:
+        yield _ends("", f"{name}  {_right(text, width)} {currency}")
 
 
 def _cells(widths: _Widths, number: str, description: str, quantity: str, unit: str, price: str, amount: str) -> str:

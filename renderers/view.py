@@ -25,7 +25,6 @@ MONTHS = (
     "November",
     "December",
 )
-_MINUTES = 16  # of 2026-10-03T19:00
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,7 @@ class Group:
 class BackingRow:
     """One charge behind a line."""
 
-    day: str
-    time: str
+    when: str
     worker: str
     reference: str
     detail: str
@@ -277,8 +275,7 @@ def _backing_row(document: Document, line: LineItem, row: BackupRow, digits: int
         row.note,
     )
     return BackingRow(
-        day=row.service_day.isoformat(),
-        time=_clock_text(row.start, row.end),
+        when=f"{row.service_day.isoformat()} · {_clock_text(row.start, row.end)}".rstrip(" ·"),
         worker=name or row.worker,
         reference=" ".join(part for part in (row.source, row.id) if part),
         detail=" · ".join(detail for detail in details if detail),
@@ -298,7 +295,7 @@ def _clock_text(start: str, end: str) -> str:
         return f"{start} – {end}"
     if first.utcoffset() == last.utcoffset():
         return f"{first:%H:%M}–{last:%H:%M}"
-    return f"{first:%H:%M} ({start[_MINUTES:]}) – {last:%H:%M} ({end[_MINUTES:]})"
+    return f"{first:%H:%M} ({first.isoformat()[-6:]}) – {last:%H:%M} ({last.isoformat()[-6:]})"
 
 
 def _backup_statement(document: Document) -> str:
