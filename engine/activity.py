@@ -32,6 +32,15 @@ class Coded:
         """The same column for some rows."""
         return Coded(self.values, self.codes[rows])
 
+    def compact(self) -> Coded:
+        """The same column without values that no row has."""
+        used = np.zeros(len(self.values) + 1, dtype=np.bool_)
+        used[self.codes] = True
+        kept = np.flatnonzero(used[:-1])
+        table = np.full(len(self.values) + 1, -1, dtype=np.int32)
+        table[kept] = np.arange(len(kept))
+        return Coded(tuple(self.values[code] for code in kept), table[self.codes])
+
     def series(self) -> pl.Series:
         """The column as text, empty where there is none."""
         return pl.Series([*self.values, ""], dtype=pl.String).gather(np.where(self.codes < 0, len(self.values), self.codes))
@@ -77,8 +86,8 @@ class Activity:
             source=self.source.gather(rows),
             id=self.id.gather(rows),
             revision=self.revision[rows],
-            site=self.site.take(rows),
-            item=self.item.take(rows),
+            site=self.site.take(rows).compact(),
+            item=self.item.take(rows).compact(),
             worker=self.worker.take(rows),
             at=self.at[rows],
             day=self.day[rows],

@@ -92,7 +92,7 @@ def _drawn_by(style: str, weight: str) -> frozenset[int]:
 
 @lru_cache
 def _glyphs(face: Face) -> frozenset[int]:
-    from fontTools.ttLib import TTFont  # comes with WeasyPrint and is needed for PDF alone
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # ships no types; comes with WeasyPrint, and only a PDF needs it
 
     with TTFont(face.file, lazy=True) as font:
         return frozenset(font.getBestCmap())

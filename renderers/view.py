@@ -25,6 +25,7 @@ MONTHS = (
     "November",
     "December",
 )
+DASH = "\N{EN DASH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +137,15 @@ def day_text(day: date) -> str:
 
 
 def period_text(start: date, end: date) -> str:
-    """The days from `start` up to the last day before `end`, such as 1–31 October 2026."""
+    """The days from `start` up to the last day before `end`, in few words: of a whole month, its first and last day."""
     last = end - timedelta(days=1)
     if last <= start:
         return day_text(start)
     if (start.year, start.month) == (last.year, last.month):
-        return f"{start.day}–{day_text(last)}"
+        return f"{start.day}{DASH}{day_text(last)}"
     if start.year == last.year:
-        return f"{start.day} {MONTHS[start.month - 1]} – {day_text(last)}"
-    return f"{day_text(start)} – {day_text(last)}"
+        return f"{start.day} {MONTHS[start.month - 1]} {DASH} {day_text(last)}"
+    return f"{day_text(start)} {DASH} {day_text(last)}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -214,8 +215,8 @@ def _row(invoice: Invoice, line: LineItem, quantity_digits: int, price_digits: i
 
 def _notes(invoice: Invoice, line: LineItem) -> Iterable[str]:
     """What stands small below a description: references, what the line corrects and why, days outside the period."""
-    if line.service_from < invoice.start or line.service_to > invoice.end:
-        yield f"Service {period_text(line.service_from, line.service_to)}"
+    if line.service_from < invoice.start or line.service_to >= invoice.end:
+        yield f"Service {period_text(line.service_from, line.service_to + timedelta(days=1))}"
     if line.refs:
         yield " · ".join(f"{name} {value}" for name, value in line.refs)
     if line.corrects:
@@ -286,16 +287,16 @@ def _backing_row(document: Document, line: LineItem, row: BackupRow, digits: int
 
 
 def _clock_text(start: str, end: str) -> str:
-    """Clock times of a charge: 19:00–07:00; with their offsets where the clock was changed in between."""
+    """Clock times of a charge, with their offsets if the clock was changed in between."""
     if not start or not end:
         return ""
     try:
         first, last = datetime.fromisoformat(start), datetime.fromisoformat(end)
     except ValueError:
-        return f"{start} – {end}"
+        return f"{start} {DASH} {end}"
     if first.utcoffset() == last.utcoffset():
-        return f"{first:%H:%M}–{last:%H:%M}"
-    return f"{first:%H:%M} ({first.isoformat()[-6:]}) – {last:%H:%M} ({last.isoformat()[-6:]})"
+        return f"{first:%H:%M}{DASH}{last:%H:%M}"
+    return f"{first:%H:%M} ({first.isoformat()[-6:]}) {DASH} {last:%H:%M} ({last.isoformat()[-6:]})"
 
 
 def _backup_statement(document: Document) -> str:

@@ -6,13 +6,13 @@ from datetime import date, timedelta
 
 from engine.backup import canonical_backup
 from engine.canonical import sha256
-from engine.invoice import BackupHash, BackupRow, Document, Envelope, Invoice, LineItem, Party
+from engine.invoice import BackupHash, BackupRow, Document, Envelope, Invoice, LineItem, Party, TaxTotal
 from engine.money import Decimals
 
 SITES = {
     "st-mary": "St. Mary Medical Center",
     "mercy": "Mercy General Hospital",
-    "lakeside": "Lakeside Children’s Clinic",
+    "lakeside": "Lakeside Children's Clinic",
     "harbor": "Harbor View Rehabilitation",
 }
 WORK = (
@@ -23,7 +23,7 @@ WORK = (
     ("cna", "Certified nursing assistant", 3475),
     ("rn", "Cancelled less than 4 hours before, billable", 6800),
 )
-NAMES = ("Ana Kovačević", "Bea Olsen", "Chidi Okafor", "Dana Lindqvist", "Eszter Nagy", "Farid Amiri", "Gwen O’Hara")
+NAMES = ("Ana Kovačević", "Bea Olsen", "Chidi Okafor", "Dana Lindqvist", "Eszter Nagy", "Farid Amiri", "Gwen O'Hara")
 
 
 def build(
@@ -60,7 +60,10 @@ def build(
     plain = Envelope(
         number="DRAFT-st-mary-group-2026-10",
         seller=Party(
-            "Northside Staffing Agency Ltd.", ("210 Harbor Street", "Oakland, CA 94607"), "billing@northside.example", "Tax ID 94-0000000"
+            "Northside Staffing Agency Ltd.",
+            ("210 Harbor Street", "Oakland, CA 94607"),
+            "billing@northside.example",
+            "Tax ID 94-0000000",
         ),
         buyer=Party(
             "St. Mary Hospital Group",
@@ -72,6 +75,44 @@ def build(
     )
     names = {f"w-{i:03d}": name for i, name in enumerate(NAMES)} if worker_names is None else worker_names
     return Document(invoice, replace(plain, **(envelope or {})), every, names)  # type: ignore[arg-type]  # as above
+
+
+def everywhere(text: str) -> Document:
+    """Return a document with `text` in every text that a page shows."""
+    document = build(
+        3,
+        2,
+        rows_per_line=2,
+        subject=text,
+        first_line={
+            "description": text,
+            "unit": text,
+            "item": text,
+            "reason": text,
+            "refs": ((text, text),),
+            "corrects": (text, 1),
+        },
+        first_row={
+            "note": text,
+            "id": text,
+            "source": text,
+            "component": text,
+            "worker": text,
+            "item": text,
+            "kind": text,
+            "unit": text,
+        },
+        worker_names={"w-002": text},
+        sections_named={"st-mary": text, "mercy": text},
+        envelope={
+            "seller": Party(text, (text, text), text, text),
+            "buyer": Party(text, (text, text), text, text),
+            "number": text,
+        },
+    )
+    taxes = (TaxTotal(text, text, document.invoice.net, 0),)
+    lines = tuple(replace(line, tax_rate=text) for line in document.invoice.lines)
+    return replace(document, invoice=replace(document.invoice, account=text, split=text, taxes=taxes, lines=lines))
 
 
 def _hash(rows: Sequence[BackupRow]) -> BackupHash:
@@ -120,7 +161,7 @@ def _line(number: int, section: str, rows_per_line: int) -> tuple[LineItem, list
         amount=sum(row.amount for row in rows),
         tax_class="standard",
         service_from=date(2026, 10, 1),
-        service_to=date(2026, 11, 1),
+        service_to=date(2026, 10, 31),
         backup=_hash(rows),
         corrects=("INV-2026-09-0031", number) if sign < 0 else None,
         reason="Timesheet corrected by the ward" if sign < 0 else None,
