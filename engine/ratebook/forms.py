@@ -1,0 +1,189 @@
+"""Files of the rule book as nodes of a known form: read strictly, checked against the schema of their kind, with typed getters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engine.dates import DateError, parse_clock, parse_day, parse_duration
+from engine.money import Decimals, NumberError, parse_decimal
+from engine.problems import Problem, Source, nearest
+from engine.ratebook import load
+from engine.ratebook.book import Provenance
+from engine.ratebook.shape import check
+
+FORMAT = "1"
+KINDS = (
+    "account", "activity", "calendar", "formula", "holidays", "items", "lines", "policy", "premiums", "rate-table", "rounding", "segments", "terms",
+)  # fmt: skip
+T = TypeVar("T")
+
+
+@cache
+def schema(kind: str) -> Mapping[str, Any]:  # Any: JSON
+    """The schema of a kind of file."""
+    found: Mapping[str, Any] = json.loads(
+        (Path(__file__).parent / "schema" / FORMAT / f"{kind}.json").read_text(encoding="utf-8")
+    )
+    return found
+
+
+@dataclass(slots=True)
+class Findings:
+    """The problems found so far."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(
+        self, code: str, at: Source | Node, message: str, remedy: str, *, width: int = 0, related: tuple[tuple[Source, str], ...] = (), warning: bool = False
+    ) -> None:  # fmt: skip
+        """Notes a problem at a place or node."""
+        source = at if isinstance(at, Source) else at.source
+        length = width or (at.width if isinstance(at, Node) else 1)
+        self.problems.append(Problem(code, source, message, remedy, "warning" if warning else "error", length, related))
+
+    def unknown(self, code: str, at: Node, word: str, known: Mapping[str, object] | tuple[str, ...]) -> None:
+        """Notes a name that nothing has."""
+        hint = nearest(at.text, list(known)) or f"add the {word} first"
+        self.add(code, at, f"there is no {word} `{at.text}`", hint[0].upper() + hint[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of a file that has the form of its schema: getters do not ask again."""
+
+    node: load.Node
+
+    @property
+    def source(self) -> Source:
+        """Where it stands."""
+        return self.node.source
+
+    @property
+    def text(self) -> str:
+        """The text of a scalar."""
+        return self.node.value if isinstance(self.node, load.Text) else ""
+
+    @property
+    def width(self) -> int:
+        """How many characters a caret underlines."""
+        return max(len(self.text), 1)
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it is a map."""
+        return isinstance(self.node, load.Mapping)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list."""
+        return isinstance(self.node, load.Sequence)
+
+    def __contains__(self, key: str) -> bool:
+        return isinstance(self.node, load.Mapping) and key in self.node.entries
+
+    def __getitem__(self, key: str) -> Node:
+        if not isinstance(self.node, load.Mapping):
+            raise KeyError(key)
+        return Node(self.node.entries[key])
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key, if it is there."""
+        return self[key] if key in self else None
+
+    def says(self, key: str, otherwise: str = "") -> str:
+        """The text of a key, or something else."""
+        return self[key].text if key in self else otherwise
+
+    def key(self, name: str) -> Source:
+        """Where a key stands."""
+        return self.node.keys[name] if isinstance(self.node, load.Mapping) else self.source
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        """Keys and values of a map."""
+        if isinstance(self.node, load.Mapping):
+            yield from ((key, Node(value)) for key, value in self.node.entries.items())
+
+    def list(self, key: str) -> tuple[Node, ...]:
+        """The entries of the list under a key; none if it is not there."""
+        return self[key].entries() if key in self else ()
+
+    def entries(self) -> tuple[Node, ...]:
+        """The entries of a list."""
+        return tuple(Node(item) for item in self.node.items) if isinstance(self.node, load.Sequence) else ()
+
+    def texts(self) -> tuple[str, ...]:
+        """The texts of a scalar or a list of scalars."""
+        return tuple(each.text for each in self.entries()) if self.is_list else (self.text,)
+
+    def day(self, key: str) -> date:
+        """The day under a key."""
+        return parse_day(self[key].text)
+
+    def day_or_none(self, key: str) -> date | None:
+        """The day under a key, if it is there."""
+        return self.day(key) if key in self else None
+
+    def yes(self, key: str, otherwise: str = "no") -> bool:
+        """Whether a key says yes."""
+        return self.says(key, otherwise) == "yes"
+
+    def provenance(self, inherited: Provenance | None = None) -> Provenance:
+        """Reason and approval of an entry, or those of the entry it belongs to."""
+        if "reason" not in self and "approved" not in self:
+            return inherited or Provenance()
+        approved = self.get("approved") or self
+        said = [approved.says(key) for key in ("by", "on", "ref")] if "approved" in self else ["", "", ""]
+        return Provenance(self.says("reason"), *said)
+
+
+def read_forms(files: Mapping[str, bytes], found: Findings) -> dict[str, list[Node]]:
+    """The files by kind, in order of their paths; what is not in the form of its schema is left out and reported."""
+    forms: dict[str, list[Node]] = {kind: [] for kind in KINDS}
+    for path in sorted(files):
+        root = load.read(path, files[path])
+        if isinstance(root, list):
+            found.problems += root
+            continue
+        node = Node(root)
+        kind = node.get("kind")
+        if kind is None or kind.text not in KINDS:
+            at = kind or node
+            hint = nearest(at.text, KINDS) if kind else ""
+            said = f"`{at.text}` is not a kind of rule file" if kind else "the file does not say its `kind`"
+            found.add("R003", at, said, (hint[0].upper() + hint[1:]) if hint else f"Write one of {', '.join(KINDS)}")
+            continue
+        problems = check(root, schema(kind.text))
+        found.problems += problems
+        if not problems:
+            forms[kind.text].append(node)
+    return forms
+
+
+def read_as(found: Findings, at: Node, how: Callable[[str], T], otherwise: T) -> T:
+    """The text of a node read by a function of ours; what it refuses is reported there."""
+    try:
+        return how(at.text)
+    except (DateError, NumberError) as error:
+        found.add("R007", at, str(error), "Correct the value")
+        return otherwise
+
+
+def duration(found: Findings, at: Node) -> int:
+    """A duration in seconds."""
+    return read_as(found, at, parse_duration, 0)
+
+
+def clock(found: Findings, at: Node) -> int:
+    """A clock time in seconds after midnight."""
+    return read_as(found, at, parse_clock, 0)
+
+
+def number(found: Findings, at: Node) -> Decimals:
+    """A decimal number with the digits it was written with."""
+    return read_as(found, at, parse_decimal, Decimals(0, 0))
