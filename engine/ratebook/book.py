@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from engine.ratebook.resolver import Mode
-
 from engine.money import Decimals, Half
 from engine.problems import Source
+from engine.ratebook.resolver import Mode
 
 # --- prices -----------------------------------------------------------------------------------------------------------
 

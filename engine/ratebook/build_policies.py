@@ -7,12 +7,24 @@ from dataclasses import dataclass
 
 from engine.dates import DateError, duration_text, parse_duration
 from engine.money import Decimals, NumberError, parse_decimal
+from engine.problems import Source
 from engine.ratebook import resolver
 from engine.ratebook.basis import basis_text
 from engine.ratebook.book import (
-    ActivityKind, Basis, ColumnType, Condition, Example, Item, Operator, Policy, Premium, Rule, TermDeclaration, Window,
+    ActivityKind,
+    Basis,
+    ColumnType,
+    Condition,
+    Example,
+    Item,
+    Operator,
+    Policy,
+    Premium,
+    Rule,
+    TermDeclaration,
+    Window,
 )  # fmt: skip
-from engine.ratebook.forms import Findings, Node, duration
+from engine.ratebook.forms import Findings, Node, duration, named
 from engine.ratebook.resolver import SlotError
 from engine.ratebook.slots import compile_slot
 
@@ -75,7 +87,7 @@ def build_policies(forms: list[Node], names: Names, found: Findings) -> dict[str
 
 
 def _policy(form: Node, names: Names, found: Findings) -> Policy:
-    decides, mode = form["decides"].text, form["if-several-match"].text
+    decides, mode = form["decides"].text, form["if-several-match"].word
     if (mode == "collect") != (decides == "premiums"):
         found.add(
             "R051",
@@ -107,7 +119,7 @@ def _policy(form: Node, names: Names, found: Findings) -> Policy:
     examples = tuple(_example(node, decides, answers, names, found) for node in form.list("examples"))
     return Policy(
         decides, answers, mode, None if decides == "premiums" else otherwise, tuple(rules.values()), examples, form.source
-    )  # type: ignore[arg-type]  # the schema lists the modes
+    )
 
 
 def _answers(form: Node, decides: str, names: Names, found: Findings) -> tuple[str, ...]:
@@ -135,7 +147,7 @@ def _answer(node: Node, decides: str, answers: tuple[str, ...], names: Names, fo
             example = "{ fixed: 2h }" if word == "fixed" else "{ scheduled: { share: 1/1 } }"
             found.add("R052", node, f"`{word}` needs more", f"Write it like {example}")
             return word
-        return basis_text(Basis(word))  # type: ignore[arg-type]  # one of the four
+        return basis_text(Basis(node.word))
     inner = node[word]
     if word == "fixed":
         if "term" in inner:
@@ -191,15 +203,13 @@ def _conditions(when: Node, decides: str, names: Names, found: Findings) -> list
     return conditions
 
 
-def _column(column: str, node: Node, at: object, decides: str, names: Names, found: Findings) -> list[Condition]:
+def _column(column: str, node: Node, at: Source, decides: str, names: Names, found: Findings) -> list[Condition]:
     kind = column_type(column, decides, names)
     if kind is None:
         known = known_columns(decides, names)
-        from engine.ratebook.build_rates import _named
-
         name = column.rpartition(" ")[2]
         hint = f" (a {decides} policy cannot read it)" if column in WINDOW_COLUMNS or column.startswith("answer-of") else ""
-        place = _named(name, at)  # type: ignore[arg-type]  # a Source
+        place = named(name, at)
         if hint:
             found.add("R053", place, f"column `{column}`{hint}", f"It can read {', '.join(known)}")
         else:
@@ -220,7 +230,7 @@ def _column(column: str, node: Node, at: object, decides: str, names: Names, fou
         if kind not in ("duration", "number"):
             found.add("R053", inner, f"`{column}` has no order to compare", "Use a value, a list, or `not`")
             continue
-        conditions.append(_bound(column, kind, word, inner, names, found))  # type: ignore[arg-type]  # the schema lists them
+        conditions.append(_bound(column, kind, word, inner, names, found))
     return conditions
 
 
@@ -340,12 +350,10 @@ def _example(node: Node, decides: str, answers: tuple[str, ...], names: Names, f
     )
 
 
-def _give(given: dict[str, object], column: str, node: Node, at: object, decides: str, names: Names, found: Findings) -> None:
+def _give(given: dict[str, object], column: str, node: Node, at: Source, decides: str, names: Names, found: Findings) -> None:
     kind = column_type(column, decides, names)
     if kind is None:
-        from engine.ratebook.build_rates import _named
-
-        found.unknown("R023", _named(column, at), "column", known_columns(decides, names))  # type: ignore[arg-type]  # a Source
+        found.unknown("R023", named(column, at), "column", known_columns(decides, names))
         return
     if kind == "window" or (kind == "answer" and column == "answer-of premiums"):
         nodes = node.entries() if node.is_list else (node,)

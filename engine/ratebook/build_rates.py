@@ -6,13 +6,24 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from engine.dates import FOREVER, day_of, day_number, parse_day, parse_duration
+from engine.dates import FOREVER, day_number, day_of, parse_day, parse_duration
 from engine.money import Decimals
 from engine.problems import Source
 from engine.ratebook.book import (
-    ENGINE_TERMS, Account, BreakTerms, Override, Price, PunchRounding, RateRow, RateTable, Site, TermDeclaration, TermsEntry, TermValue,
+    ENGINE_TERMS,
+    Account,
+    BreakTerms,
+    Override,
+    Price,
+    PunchRounding,
+    RateRow,
+    RateTable,
+    Site,
+    TermDeclaration,
+    TermsEntry,
+    TermValue,
 )  # fmt: skip
-from engine.ratebook.forms import Findings, Node, duration, number, read_as
+from engine.ratebook.forms import Findings, Node, duration, named, number, read_as
 
 _CHOICES = {"hours": ("elapsed", "wall"), "approval": ("required", "not-needed")}
 
@@ -109,7 +120,7 @@ def build_terms(forms: Sequence[Node], found: Findings) -> tuple[dict[str, TermD
     form = forms[0]
     declared: dict[str, TermDeclaration] = {}
     for name, node in form["declares"].items():
-        kind, choices = node["type"].text, tuple(each.text for each in node.list("of"))
+        kind, choices = node["type"].word, tuple(each.text for each in node.list("of"))
         if (kind == "choice") != bool(choices):
             found.add(
                 "R037",
@@ -120,7 +131,7 @@ def build_terms(forms: Sequence[Node], found: Findings) -> tuple[dict[str, TermD
         if name in ENGINE_TERMS and (kind != ENGINE_TERMS[name] or set(choices) != set(_CHOICES.get(name, ()))):
             of = f" of {', '.join(_CHOICES[name])}" if name in _CHOICES else ""
             found.add("R037", node, f"the engine knows `{name}` as {ENGINE_TERMS[name]}{of}", "Declare it so")
-        declared[name] = TermDeclaration(name, kind, choices, form["declares"].key(name))  # type: ignore[arg-type]  # the schema lists the types
+        declared[name] = TermDeclaration(name, kind, choices, form["declares"].key(name))
     for name in ENGINE_TERMS:
         if name not in declared:
             found.add(
@@ -146,7 +157,7 @@ def terms_entries(nodes: Sequence[Node], declared: Mapping[str, TermDeclaration]
                 continue
             if name not in declared:
                 hint = Findings()
-                hint.unknown("R023", _named(name, node.key(name)), "term", declared)
+                hint.unknown("R023", named(name, node.key(name)), "term", declared)
                 found.problems += hint.problems
                 continue
             values[name], places[name] = _term(value, declared[name], found), node.key(name)
@@ -170,14 +181,14 @@ def _term(node: Node, declared: TermDeclaration, found: Findings) -> TermValue:
                 "Use a step such as 15min that divides a day",
             )
             step = 60
-        half, per = node["half"].text, node["per"].text
-        return PunchRounding(step, half, per, node.yes("breaks", "yes"), node.yes("scheduled"))  # type: ignore[arg-type]  # the schema lists them
+        half, per = node["half"].word, node["per"].word
+        return PunchRounding(step, half, per, node.yes("breaks", "yes"), node.yes("scheduled"))
     if kind == "break":
         if not node.is_map:
             return None
         return BreakTerms(
-            duration(found, node["after"]), duration(found, node["length"]), node["unplaced"].text, node.yes("planned")
-        )  # type: ignore[arg-type]  # the schema lists them
+            duration(found, node["after"]), duration(found, node["length"]), node["unplaced"].word, node.yes("planned")
+        )
     if kind == "duration":
         return read_as(found, node, parse_duration, 0)
     if kind == "number":
@@ -318,9 +329,3 @@ def _crossed(one: Override, other: Override) -> bool:
 
 def _twice(found: Findings, at: Source, what: str, first: Source) -> None:
     found.add("R022", at, f"{what} stands twice", "Keep one of them", related=((first, "first here"),))
-
-
-def _named(text: str, source: Source) -> Node:
-    from engine.ratebook.load import Text
-
-    return Node(Text(text, source))

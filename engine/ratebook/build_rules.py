@@ -12,10 +12,25 @@ from engine.formulas.units import UnitError
 from engine.money import Decimals
 from engine.problems import Source
 from engine.ratebook.book import (
-    ActivityColumn, ActivityKind, Calendar, Example, FormulaInput, FormulaRule, FormulaVersion, Given, Holiday, HolidaySet, Item, LineTexts,
-    Premium, RateTable, Rounding, TermDeclaration, Window,
+    ActivityColumn,
+    ActivityKind,
+    Calendar,
+    Example,
+    FormulaInput,
+    FormulaRule,
+    FormulaVersion,
+    Given,
+    Holiday,
+    HolidaySet,
+    Item,
+    LineTexts,
+    Premium,
+    RateTable,
+    Rounding,
+    TermDeclaration,
+    Window,
 )  # fmt: skip
-from engine.ratebook.forms import Findings, Node, clock, duration, number
+from engine.ratebook.forms import Findings, Node, duration, number
 
 _PLACEHOLDERS = {
     "worked": ("name", "item", "site"),
@@ -38,13 +53,13 @@ def the_one(forms: Sequence[Node], kind: str, found: Findings) -> Node | None:
 
 def build_calendar(form: Node) -> Calendar:
     """Which moment picks which price."""
-    return Calendar(int(form["semantics"].text), form["price-at"].text, form.source)  # type: ignore[arg-type]  # the schema lists them
+    return Calendar(int(form["semantics"].text), form["price-at"].word, form.source)
 
 
 def build_rounding(form: Node) -> Rounding:
     """Rounding of quantities and amounts."""
-    quantity = {unit: (int(node["digits"].text), node["half"].text) for unit, node in form["quantity"].items()}
-    return Rounding(quantity, form["amount"]["half"].text, form.source)  # type: ignore[arg-type]  # the schema lists them
+    quantity = {unit: (int(node["digits"].text), node["half"].word) for unit, node in form["quantity"].items()}
+    return Rounding(quantity, form["amount"]["half"].word, form.source)
 
 
 def build_items(form: Node, tables: Mapping[str, RateTable], found: Findings) -> dict[str, Item]:
@@ -87,7 +102,10 @@ def build_texts(form: Node, found: Findings) -> LineTexts:
                     "Known are " + ", ".join(f"{{{each}}}" for each in allowed),
                 )
                 texts[name] = ""
-    return LineTexts(form["subject"].text, *(texts[name] for name in _PLACEHOLDERS), form.source)
+    return LineTexts(
+        form["subject"].text, texts["worked"], texts["worked-with-premiums"], texts["with-fill"], texts["fixed"], texts["scheduled"],
+        texts["own-line"], form.source,
+    )  # fmt: skip
 
 
 def build_holidays(forms: Sequence[Node], found: Findings) -> dict[str, HolidaySet]:
@@ -125,7 +143,7 @@ def build_windows(forms: Sequence[Node], holidays: Mapping[str, HolidaySet], fou
     windows: dict[str, Window] = {}
     for form in forms:
         for node in form.list("windows"):
-            name, each = node["window"].text, node["each"].text
+            name, each = node["window"].text, node["each"].word
             if name in windows:
                 found.add(
                     "R022",
@@ -148,7 +166,9 @@ def build_windows(forms: Sequence[Node], holidays: Mapping[str, HolidaySet], fou
             start, end = (_edge(node[word], each, found) for word in ("from", "to"))
             if start == end or (each == "holiday" and end < start):
                 found.add("R040", node["to"], "the window is empty", "Let `to` come after `from`")
-            windows[name] = Window(name, each, start, end, node.says("holidays") or None, node.says("day") or None, node.source)  # type: ignore[arg-type]  # the schema lists them
+            windows[name] = Window(
+                name, each, start, end, node.says("holidays") or None, node["day"].word if "day" in node else None, node.source
+            )
     return dict(sorted(windows.items()))
 
 
@@ -172,7 +192,7 @@ def build_kinds(forms: Sequence[Node], rounding: Rounding | None, found: Finding
     for form in forms:
         columns: dict[str, ActivityColumn] = {}
         for node in form.list("columns"):
-            name, kind, choices = node["column"].text, node["type"].text, tuple(each.text for each in node.list("of"))
+            name, kind, choices = node["column"].text, node["type"].word, tuple(each.text for each in node.list("of"))
             if name in columns:
                 found.add(
                     "R022",
@@ -192,7 +212,7 @@ def build_kinds(forms: Sequence[Node], rounding: Rounding | None, found: Finding
                 found.unknown("R006", node["default"], "choice", choices)
             columns[name] = ActivityColumn(
                 name, kind, node.yes("required"), node.says("default") or None, choices, node.says("reads", name), node.source
-            )  # type: ignore[arg-type]  # the schema lists the types
+            )
         for name in _NEEDED:
             if name not in columns:
                 found.add(
@@ -215,8 +235,8 @@ def build_kinds(forms: Sequence[Node], rounding: Rounding | None, found: Finding
             grid = 60
         name = form["activity"].text
         kinds[name] = ActivityKind(
-            name, unit, grid, duration(found, form["maximum"]), form["overlap"].text, tuple(columns.values()), form.source
-        )  # type: ignore[arg-type]  # the schema lists them
+            name, unit, grid, duration(found, form["maximum"]), form["overlap"].word, tuple(columns.values()), form.source
+        )
     return kinds
 
 
@@ -289,7 +309,7 @@ def _version(node: Node, inputs: Sequence[FormulaInput], unit: Node, found: Find
     )
     rounding = node["round"]
     return FormulaVersion(
-        int(node["version"].text), start, end, text.text, int(rounding["digits"].text), rounding["half"].text, examples, text.source, node.provenance()  # type: ignore[arg-type]  # the schema lists them
+        int(node["version"].text), start, end, text.text, int(rounding["digits"].text), rounding["half"].word, examples, text.source, node.provenance()
     )  # fmt: skip
 
 
@@ -338,7 +358,7 @@ def build_premiums(
             found.unknown("R023", node["formula"], "formula", formulas)
         else:
             _check_inputs(node, formula, given, tables, found)
-        premiums[name] = Premium(name, node["name"].text, node["shown"].text, node["formula"].text, given, node.source)  # type: ignore[arg-type]  # the schema lists them
+        premiums[name] = Premium(name, node["name"].text, node["shown"].word, node["formula"].text, given, node.source)
     return premiums
 
 

@@ -70,6 +70,11 @@ class Node:
         return self.node.value if isinstance(self.node, load.Text) else ""
 
     @property
+    def word(self) -> Any:  # Any: one of the words that the schema lists
+        """The text of a scalar whose schema lists what it can be."""
+        return self.text
+
+    @property
     def width(self) -> int:
         """How many characters a caret underlines."""
         return max(len(self.text), 1)
@@ -140,6 +145,11 @@ class Node:
         approved = self.get("approved") or self
         said = [approved.says(key) for key in ("by", "on", "ref")] if "approved" in self else ["", "", ""]
         return Provenance(self.says("reason"), *said)
+
+
+def named(text: str, source: Source) -> Node:
+    """A key as a node, so that findings can point at it."""
+    return Node(load.Text(text, source))
 
 
 def read_forms(files: Mapping[str, bytes], found: Findings) -> dict[str, list[Node]]:

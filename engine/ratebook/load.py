@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
@@ -122,7 +122,7 @@ class _Reader:
             raise _Stop
         return node
 
-    def _document(self, events: Iterator[yaml.Event]) -> Node:
+    def _document(self, events: Iterator[Any]) -> Node:
         node: Node | None = None
         for event in events:
             if isinstance(event, (yaml.StreamStartEvent, yaml.DocumentEndEvent, yaml.StreamEndEvent)):
@@ -142,7 +142,8 @@ class _Reader:
             self._stop("R017", 0, 0, "the file is empty", "Delete it, or fill it in")
         return node
 
-    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
+    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+        # Any: yaml's stubs do not say which events have a tag or a mark
         mark = event.start_mark
         source = Source(self.path, mark.line + 1, mark.column + 1)
         if depth > DEPTH_MAX:
@@ -169,7 +170,7 @@ class _Reader:
             return Sequence(tuple(items), source)
         return self._mapping(source, events, depth)
 
-    def _mapping(self, source: Source, events: Iterator[yaml.Event], depth: int) -> Mapping:
+    def _mapping(self, source: Source, events: Iterator[Any], depth: int) -> Mapping:
         entries: dict[str, Node] = {}
         keys: dict[str, Source] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):

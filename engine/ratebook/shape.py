@@ -19,8 +19,7 @@ Schema = Mapping[str, Any]  # Any: JSON
 Check = Callable[[load.Node, list[Problem]], None]
 
 KEYWORDS = frozenset(
-    "$schema $id $defs $ref title description examples type properties patternProperties propertyNames additionalProperties required items enum "
-    "const pattern format oneOf anyOf minItems minProperties maxItems uniqueItems default".split()
+    ["$schema", "$id", "$defs", "$ref", "title", "description", "examples", "type", "properties", "patternProperties", "propertyNames", "additionalProperties", "required", "items", "enum", "const", "pattern", "format", "oneOf", "anyOf", "minItems", "minProperties", "maxItems", "uniqueItems", "default"]
 )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from typing import TypeAlias
 
-from engine.ratebook.book import Condition, Policy, TermValue
+from engine.money import Decimals
+from engine.problems import InvariantError
+from engine.ratebook.book import Condition, Policy
 from engine.ratebook.resolver import Slot, SlotRule
 
 
@@ -56,3 +59,47 @@ def compile_slot(policy: Policy) -> CompiledSlot:
         numbers = tuple(list(atoms).index(text) for text, _ in mine or [("always", Always())])
         rules.append(SlotRule(rule.id, numbers, rule.answer, rule.overrides))
     return CompiledSlot(Slot(policy.decides, policy.mode, tuple(atoms), tuple(rules), policy.otherwise), tuple(atoms.values()))
+
+
+def holds(atom: Atom, facts: Mapping[str, object], terms: Mapping[str, object], day: date) -> bool:
+    """Whether one predicate holds in one case, in the plainest way; `facts` is by column, window columns hold the windows' names."""
+    if isinstance(atom, Always):
+        return True
+    if isinstance(atom, DatedFrom):
+        return day >= atom.day
+    if isinstance(atom, DatedTo):
+        return day < atom.day
+    value = terms.get(atom.column[5:]) if atom.column.startswith("term ") else facts.get(atom.column)
+    if atom.column in WINDOW_LIKE:
+        named = any(each in atom.values for each in value) if isinstance(value, Collection) else False
+        return named == (atom.operator == "is")
+    if value is None or value == "":
+        return False
+    if atom.operator in ("is", "not"):
+        return any(_equal(value, each) for each in atom.values) == (atom.operator == "is")
+    left = _number(value)
+    right = _number(terms[atom.term] if atom.term is not None else atom.values[0])
+    return {"less-than": left < right, "at-most": left <= right, "at-least": left >= right, "more-than": left > right}[
+        atom.operator
+    ]
+
+
+WINDOW_LIKE = ("in", "starts-in", "touches", "answer-of premiums")
+
+
+def _equal(value: object, wanted: object) -> bool:
+    if isinstance(wanted, bool) and isinstance(value, str):
+        return value == ("yes" if wanted else "no")
+    if isinstance(value, str) and isinstance(wanted, str):
+        return wanted in (value, value.split(" ")[0])
+    if isinstance(value, Decimals) or isinstance(wanted, Decimals):
+        return _number(value) == _number(wanted)
+    return value == wanted
+
+
+def _number(value: object) -> Fraction:
+    if isinstance(value, Decimals):
+        return value.fraction()
+    if isinstance(value, int):
+        return Fraction(value)
+    raise InvariantError(f"{value!r} is not a number or duration; this is a fault of the engine, check should have refused it")
