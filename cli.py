@@ -26,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich for it takes longer than all the rest
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -142,7 +143,7 @@ def replay(
     against: Annotated[
         Path | None, typer.Option("--against", help="Compare with an earlier output folder, byte for byte.", file_okay=False)
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that render (default: one for each core).")] = 0,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes that render (default: one for each core).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Compute a period's invoices from the rules in force, and keep them in the archive."""

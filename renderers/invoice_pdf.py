@@ -23,6 +23,7 @@ from renderers.characters import REPLACEMENT, drawable
 from renderers.typefaces import glyphs, paper_faces
 
 ATTACHED_BYTES_MAX = 10_000_000
+TEXT_CHARACTERS_MAX = 400  # to break a text into lines takes time that grows with the square of its length
 APT_PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
 
 
@@ -34,10 +35,11 @@ class PdfLibrariesError(InforceError):
 
 
 class BlockedAddressError(InforceError):
-    """A page asked for something outside itself."""
+    """A page asked for something that is not inside itself, or is broken there."""
 
     def __init__(self, addresses: list[str]) -> None:
-        super().__init__(f"the page asks for {addresses[0]!r}; a document may hold data: addresses only, so no PDF was made")
+        what = f"asks for {addresses[0][:200]!r}" if addresses else "holds a broken data: address"
+        super().__init__(f"the page {what}; a document may hold data: addresses only, so no PDF was made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ def _page(document: Document, files: tuple[File, ...], *, fits: bool) -> str:
 
 
 def _drawn(text: str) -> str:
+    if len(text) > TEXT_CHARACTERS_MAX:
+        return drawable(f"{text[:TEXT_CHARACTERS_MAX]} \N{HORIZONTAL ELLIPSIS} ({len(text):,} characters)", glyphs())
     return drawable(text, glyphs())
 
 
