@@ -1,0 +1,1 @@
+"""Ports to the systems around us: files, the workspace, the example."""
