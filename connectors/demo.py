@@ -132,10 +132,10 @@ def as_of(text: str, until: date) -> str:
 
 
 def _start_of(block: Sequence[str], indent: int) -> date | None:
-    """The `from` of a list entry itself, not of lists inside it."""
+    """The `from` of a list entry itself (of a worked example, its `on`), not of lists inside it."""
     for number, line in enumerate(block):
         own = number == 0 or len(line) - len(line.lstrip()) == indent + 2
-        found = re.search(r"(?:^\s*-?\s*|[{,] )from: (\d{4}-\d{2}-\d{2})", line) if own else None
+        found = re.search(r"(?:^\s*-?\s*(?:from|on)|[{,] from): (\d{4}-\d{2}-\d{2})", line) if own else None
         if found:
             return date.fromisoformat(found[1])
     return None
