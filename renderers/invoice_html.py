@@ -17,7 +17,7 @@ from renderers.characters import columns, visible
 from renderers.typefaces import families, screen_faces
 from renderers.view import Figure, View, day_text, view
 
-BACKUP_ROWS_MAX = 400
+BACKUP_ROWS_MAX = 150
 _UNIT_MAX = 12
 
 # The typeface's advances in thousandths of an em; every digit has the same.

@@ -1,27 +1,70 @@
-"""The one strict YAML reader: every scalar is text, every value keeps its place, and what YAML would guess or hide is refused."""
+"""The one strict YAML reader: every scalar is text, every value keeps its place, and what YAML would guess or hide is refused.
+
+It builds nodes from libyaml's events. Only composing nodes inside libyaml is recursive (200 KB of brackets end the process),
+so events are pulled one at a time and reading stops at the first that stands too deep.
+"""
 
 from __future__ import annotations
 
+import gc
+import io
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as AbstractMapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
 
 from engine.problems import Problem, Source
 
 SIZE_MAX = 5_000_000
 DEPTH_MAX = 40
+PROBLEMS_MAX = 200
+
+
+class Mark(Protocol):
+    """A place as libyaml gives it: lines and columns counted from 0."""
+
+    @property
+    def name(self) -> str:
+        """The path."""
+
+    @property
+    def line(self) -> int:
+        """The line."""
+
+    @property
+    def column(self) -> int:
+        """The column, in characters."""
+
+
+Place: TypeAlias = "Source | Mark"  # a large file has half a million of them; few are ever shown, so few become a Source
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar, as text."""
+    """A scalar, as text. Nodes are equal when they say the same, wherever they stand."""
 
     value: str
-    source: Source
+    place: Place = field(compare=False, repr=False)
+
+    @property
+    def source(self) -> Source:
+        """Where it begins (a quoted text: at its quote)."""
+        return _source(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +72,12 @@ class Sequence:
     """A list."""
 
     items: tuple[Node, ...]
-    source: Source
+    place: Place = field(compare=False, repr=False)
+
+    @property
+    def source(self) -> Source:
+        """Where it begins: its first dash, or its bracket."""
+        return _source(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +85,116 @@ class Mapping:
     """A map of text keys; `keys` says where each key stands."""
 
     entries: dict[str, Node]
-    keys: dict[str, Source]
-    source: Source
+    places: AbstractMapping[str, Place] = field(compare=False, repr=False)
+    place: Place = field(compare=False, repr=False)
+
+    @property
+    def source(self) -> Source:
+        """Where it begins: its first key, or its brace."""
+        return _source(self.place)
+
+    @property
+    def keys(self) -> AbstractMapping[str, Source]:
+        """Where each key stands."""
+        return _Sources(self.places)
 
 
 Node: TypeAlias = "Text | Sequence | Mapping"
+_Event: TypeAlias = Any  # Any: the stubs of yaml do not say which events have a mark, a tag, an anchor
+_SCALAR: Any = ScalarEvent  # Any: for the same reason an event is not narrowed to these
+_DOCUMENT: Any = DocumentStartEvent
 
-_BAD_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+def read(path: str, data: bytes) -> Node | list[Problem]:
+    """The file as nodes, or everything that is wrong with its text. `path` is shown in messages."""
+    reader = _Reader(path)
+    node: Node | None = None
+    with _no_collection(), suppress(_Stop):
+        node = reader.document(data, reader.text(data))
+    if reader.problems or node is None:
+        return sorted(reader.problems, key=lambda problem: problem.source)
+    return node
+
+
+def hidden(text: str) -> Iterator[re.Match[str]]:
+    """The characters of a text that nobody sees or that turn the reading direction."""
+    return _HIDDEN.finditer(text)
+
+
+# Controls (a lone carriage return too, and the line ends that only Unicode knows), soft hyphen, zero-width and bidirectional
+# characters, the replacement character that a garbled file is left with, and tags.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\U000e0000-\U000e007f]"
+    "|\r(?!\n)"
+)
+_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+
+_QUOTE = ("a quote is not closed", "Add the closing quote")
+
+# What libyaml says, and what we say instead.
+_SYNTAX = {
+    "mapping values are not allowed in this context": (
+        "a colon where no value can begin",
+        "Put quotes around a text that contains a colon; or check the indentation of this line and the one above",
+    ),
+    "did not find expected ',' or ']'": ("the list is not closed", "Add the missing `,` or `]`"),
+    "did not find expected ',' or '}'": ("the map is not closed", "Add the missing `,` or `}`"),
+    "did not find expected node content": ("a value is missing between the brackets", "Write it, or remove the comma"),
+    "did not find expected key": ("this does not continue what is before it", "Check the quotes and the indentation"),
+    "did not find expected '-' indicator": ("this line does not continue the list above it", "Begin it with `- `, or indent it"),
+    "could not find expected ':'": ("a key without a colon", "Write it as `key: value`"),
+    "found unexpected end of stream": _QUOTE,
+    "found unexpected document indicator": _QUOTE,
+    "found character that cannot start any token": ("a text cannot begin with this character", "Put quotes around the text"),
+    "found unknown escape character": ("an unknown escape", "Use single quotes, in which a backslash is a backslash"),
+    "block sequence entries are not allowed in this context": (
+        "a dash where no list can begin",
+        "Begin the list on a line of its own",
+    ),
+    "did not find expected <document start>": ("something stands after the end of the content", "Check the indentation"),
+}
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection meanwhile: it would look again and again through the million objects of a large file (a third of the time)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Stop(Exception):
     """The file cannot be read any further."""
 
 
-def read(path: str, data: bytes) -> Node | list[Problem]:
-    """The file as nodes, or everything that is wrong with its text. `path` is shown in messages."""
-    reader = _Reader(path)
-    try:
-        return reader.document(reader.text(data))
-    except _Stop:
-        return reader.problems
+class _Named(io.BytesIO):
+    """The bytes of a file with its path, which libyaml then repeats in every mark."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        super().__init__(data)
+        self.name = path
+
+
+class _Sources(AbstractMapping[str, Source]):
+    """Places, each made a Source when it is asked for."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self, places: AbstractMapping[str, Place]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Source:
+        return _source(self._places[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 class _Reader:
@@ -65,135 +203,241 @@ class _Reader:
     def __init__(self, path: str) -> None:
         self.path = path
         self.problems: list[Problem] = []
+        self._get: Callable[[], _Event] = lambda: None  # the next event of libyaml's parser
+        self._wary = False  # there are escapes or tabs, so values are looked at one by one
+        self._quoted: list[tuple[int, int]] = []  # where quoted texts stand; noted in wary files only
+        self._blocks: list[tuple[int, int]] = []  # the same for block texts
 
-    def refuse(self, code: str, line: int, column: int, message: str, remedy: str, width: int = 1) -> None:
+    def refuse(
+        self, code: str, place: Place, message: str, remedy: str, *, width: int = 1, related: tuple[tuple[Source, str], ...] = ()
+    ) -> None:
         """Notes a problem."""
-        self.problems.append(Problem(code, Source(self.path, line, column), message, remedy, width=width))
+        if len(self.problems) == PROBLEMS_MAX:
+            more = f"there are more than {PROBLEMS_MAX} problems; the others are not listed"
+            self.problems.append(Problem("R010", Source(self.path), more, "Correct these first"))
+            raise _Stop
+        self.problems.append(Problem(code, _source(place), message, remedy, width=max(width, 1), related=related))
 
     def text(self, data: bytes) -> str:
-        """The file's bytes as text without traps."""
+        """The file's bytes as text; what cannot be seen in it is noted."""
+        whole = Source(self.path)
         if len(data) > SIZE_MAX:
-            self._stop(
-                "R010", 0, 0, f"the file has {len(data):,} bytes, at most {SIZE_MAX:,} are read", "Split it into several files"
-            )
-        if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-            self._stop("R011", 1, 1, "the file begins with a byte-order mark", "Save it as plain UTF-8")
+            many = f"the file has {len(data):,} bytes; at most {SIZE_MAX:,} are read"
+            self._stop("R010", whole, many, "Split it into several files")
+        begin = Source(self.path, 1, 1)
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data.count(0) > len(data) // 8:
+            self._stop("R011", begin, "the file looks like UTF-16", "Save it as UTF-8")
+        if data.startswith(b"\xef\xbb\xbf"):
+            self._stop("R011", begin, "the file begins with a byte-order mark", "Save it as UTF-8 without a mark (BOM)")
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
-            column = error.start - data.rfind(b"\n", 0, error.start)
-            self._stop("R011", line, column, f"byte {data[error.start]:#04x} is not UTF-8", "Save it as UTF-8")
-        for match in _BAD_CHARACTERS.finditer(text):
-            self.refuse("R012", *_place(text, match.start()), f"invisible character U+{ord(match[0]):04X}", "Delete it")
-        for match in re.finditer("\t", text):
-            self.refuse("R013", *_place(text, match.start()), "a tab", "Use blanks")
-        if not text.isascii() and unicodedata.normalize("NFC", text) != text:
-            line = next(n for n, each in enumerate(text.splitlines(), 1) if unicodedata.normalize("NFC", each) != each)
-            self.refuse("R012", line, 1, "letters with separate accents (not NFC)", "Type the accented letters anew")
-        depth = 0
-        for match in re.finditer(r"[\[{}\]]", text):  # before libyaml sees it: very deep nesting crashes its parser
-            depth += 1 if match[0] in "[{" else -1
-            if depth > 10 * DEPTH_MAX:
-                self._stop(
-                    "R014",
-                    *_place(text, match.start()),
-                    f"brackets nested deeper than {DEPTH_MAX}",
-                    "Rule files are flat; remove the nesting",
-                )
-        if self.problems:
-            raise _Stop
+            line = data.count(b"\n", 0, error.start) + 1
+            before = data[data.rfind(b"\n", 0, error.start) + 1 : error.start].decode()
+            place = Source(self.path, line, len(before) + 1)
+            self._stop("R011", place, f"the byte {data[error.start]:#04x} is not UTF-8", "Save the file as UTF-8")
+        for match in hidden(text):
+            self.refuse("R012", self._at(text, match.start()), *_hidden(match[0]))
+        if not unicodedata.is_normalized("NFC", text):
+            self._accents(text)
+        self._wary = "\\" in text or "\t" in text
         return text
 
-    def document(self, text: str) -> Node:
+    def document(self, data: bytes, text: str) -> Node:
         """The one document of the file."""
+        loader = yaml.CBaseLoader(_Named(self.path, data))
+        self._get = loader.get_event
         try:
-            events = yaml.parse(text, Loader=yaml.CBaseLoader)
-            node = self._document(events)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-            self._stop(
-                "R015", line, column, f"this is not YAML: {error.problem}", "Check the indentation, the quotes and the colons"
-            )
+            node = self._document()
         except yaml.YAMLError as error:
-            self._stop("R015", 0, 0, f"this is not YAML: {str(error).splitlines()[0]}", "Check the file in an editor")
-        if self.problems:
-            raise _Stop
+            mark: Mark | None = getattr(error, "problem_mark", None)
+            self._tabs(text, mark.line + 1 if mark else 0)
+            if not any(problem.code in ("R012", "R013") for problem in self.problems):  # else they are the likely cause
+                self._syntax(error)
+            raise _Stop from None
+        self._tabs(text)
         return node
 
-    def _document(self, events: Iterator[Any]) -> Node:
-        node: Node | None = None
-        for event in events:
-            if isinstance(event, (yaml.StreamStartEvent, yaml.DocumentEndEvent, yaml.StreamEndEvent)):
-                continue
-            if isinstance(event, yaml.DocumentStartEvent):
-                if node is not None:
-                    self._stop(
-                        "R016",
-                        event.start_mark.line + 1,
-                        1,
-                        "a second document in one file",
-                        "Give each document a file of its own",
-                    )
-                continue
-            node = self._node(event, events, 0)
-        if node is None:
-            self._stop("R017", 0, 0, "the file is empty", "Delete it, or fill it in")
+    # --- events to nodes
+
+    def _document(self) -> Node:
+        self._get()  # the stream starts
+        event = self._get()
+        if isinstance(event, StreamEndEvent):
+            self._stop("R017", Source(self.path), "the file is empty", "Fill it in, or delete it")
+        event = self._get()
+        if type(event) is _SCALAR and event.value == "" and not event.style:
+            self._stop("R017", Source(self.path), "the file is empty", "Fill it in, or delete it")
+        node = self._node(event, 1)
+        self._get()  # the document ends
+        event = self._get()
+        if type(event) is _DOCUMENT:
+            self.refuse("R016", event.start_mark, "a second document in one file", "Give it a file of its own", width=3)
         return node
 
-    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
-        # Any: yaml's stubs do not say which events have a tag or a mark
-        mark = event.start_mark
-        source = Source(self.path, mark.line + 1, mark.column + 1)
+    def _node(self, event: _Event, depth: int) -> Node:
+        kind = type(event)
+        if kind is _SCALAR:
+            return Text(self._text(event), event.start_mark)
+        if kind is AliasEvent:
+            width = len(event.anchor) + 1
+            self.refuse("R018", event.start_mark, f"an alias `*{event.anchor}`", "Write the value out", width=width)
+            return Text("", event.start_mark)
+        self._bare(event)
         if depth > DEPTH_MAX:
-            self._stop(
-                "R014", source.line, source.column, f"nested deeper than {DEPTH_MAX}", "Rule files are flat; remove the nesting"
-            )
-        if isinstance(event, yaml.AliasEvent):
-            self.refuse("R018", source.line, source.column, f"an alias (*{event.anchor})", "Write the value out")
-            return Text("", source)
-        if event.anchor:
-            self.refuse(
-                "R018", source.line, source.column, f"an anchor (&{event.anchor})", "Write each value out where it is used"
-            )
-        if event.tag:
-            self.refuse("R019", source.line, source.column, f"a tag ({event.tag})", "Remove it; the schema knows the type")
-        if isinstance(event, yaml.ScalarEvent):
-            if event.value == "" and not event.style:
-                self.refuse("R020", source.line, source.column, "a key without a value", "Write the value, or leave the key out")
-            return Text(event.value, source)
-        if isinstance(event, yaml.SequenceStartEvent):
-            items = []
-            while not isinstance(event := next(events), yaml.SequenceEndEvent):
-                items.append(self._node(event, events, depth + 1))
-            return Sequence(tuple(items), source)
-        return self._mapping(source, events, depth)
+            deep = f"lists and maps are nested deeper than {DEPTH_MAX}"
+            self._stop("R014", event.start_mark, deep, "No rule file needs that; remove the nesting")
+        if kind is MappingStartEvent:
+            return self._mapping(event.start_mark, depth)
+        return self._sequence(event.start_mark, depth)
 
-    def _mapping(self, source: Source, events: Iterator[Any], depth: int) -> Mapping:
+    def _sequence(self, place: Place, depth: int) -> Sequence:
+        items = []
+        get = self._get
+        while type(event := get()) is not SequenceEndEvent:
+            if type(event) is _SCALAR and event.value in _NOTHING and not event.style:
+                said = f"an entry of the list is {event.value}" if event.value else "an entry of the list has no value"
+                self.refuse("R020", event.start_mark, said, "Write a value, or remove the entry", width=len(event.value))
+            items.append(self._node(event, depth + 1))
+        return Sequence(tuple(items), place)
+
+    def _mapping(self, place: Place, depth: int) -> Mapping:
         entries: dict[str, Node] = {}
-        keys: dict[str, Source] = {}
-        while not isinstance(event := next(events), yaml.MappingEndEvent):
-            at = Source(self.path, event.start_mark.line + 1, event.start_mark.column + 1)
-            key = self._node(event, events, depth + 1)
-            value = self._node(next(events), events, depth + 1)
-            if not isinstance(key, Text):
-                self.refuse("R021", at.line, at.column, "a key that is not a plain text", "Use a word as key")
-            elif key.value == "<<":
-                self.refuse("R018", at.line, at.column, "a merge key (<<)", "Write the entries out", width=2)
-            elif key.value in entries:
-                self.refuse(
-                    "R022", at.line, at.column, f"the key `{key.value}` stands twice, first on line {keys[key.value].line}",
-                    "Keep one of them", width=len(key.value),
-                )  # fmt: skip
+        places: dict[str, Place] = {}
+        get = self._get
+        while type(event := get()) is not MappingEndEvent:
+            at = event.start_mark
+            name = self._key(event, depth)
+            value = get()
+            if type(value) is _SCALAR:
+                if value.value in _NOTHING and not value.style:
+                    self._no_value(name, at, value)
+                node: Node = Text(self._text(value), value.start_mark)
             else:
-                entries[key.value], keys[key.value] = value, at
-        return Mapping(entries, keys, source)
+                node = self._node(value, depth + 1)
+            if name is None:
+                continue
+            if name in entries:
+                first = _source(places[name])
+                self.refuse(
+                    "R022", at, f"the key `{name}` stands twice, on line {first.line} and on line {at.line + 1}",
+                    "Keep one of them", width=len(name), related=((first, "the first"),),
+                )  # fmt: skip
+                continue
+            entries[name] = node
+            places[name] = at
+        return Mapping(entries, places, place)
 
-    def _stop(self, code: str, line: int, column: int, message: str, remedy: str) -> NoReturn:
-        self.refuse(code, line, column, message, remedy)
+    def _key(self, event: _Event, depth: int) -> str | None:
+        """The text of a key; None if it is refused."""
+        if type(event) is not _SCALAR or event.style in ("|", ">") or (event.value == "" and not event.style):
+            self.refuse("R021", event.start_mark, "a key that is not a plain text", "Use a word as the key")
+            self._node(event, depth + 1)
+            return None
+        if event.value == "<<" and not event.style:
+            self.refuse("R018", event.start_mark, "a merge key `<<`", "Write the entries out", width=2)
+            return None
+        return self._text(event)
+
+    def _text(self, event: _Event) -> str:
+        if event.anchor is not None or event.tag is not None:
+            self._bare(event)
+        if self._wary:
+            self._look_at(event)
+        value: str = event.value
+        return value
+
+    # --- what is refused
+
+    def _bare(self, event: _Event) -> None:
+        """Refuses an anchor and a tag."""
+        if event.anchor is not None:
+            name = f"&{event.anchor}"
+            self.refuse("R018", event.start_mark, f"an anchor `{name}`", "Write each value out where it is used", width=len(name))
+        if event.tag is not None:
+            self.refuse("R019", event.start_mark, f"a tag `{event.tag}`", "Remove it; a field knows its type")
+
+    def _no_value(self, name: str | None, at: Mark, value: _Event) -> None:
+        name = name or ""
+        said = f"`{name}` is {value.value}" if value.value else f"`{name}` has no value"
+        remedy = "Write a value, or leave the key out"
+        if ":" in name and not value.value:
+            remedy = "Put a blank after the colon"
+        self.refuse("R020", at, said, remedy, width=len(name))
+
+    def _look_at(self, event: _Event) -> None:
+        """Notes where quoted and block texts stand, and what escapes bring in."""
+        span = (event.start_mark.index, event.end_mark.index)
+        if event.style in ("|", ">"):
+            self._blocks.append(span)
+        elif event.style:
+            self._quoted.append(span)
+        if event.style != '"':
+            return
+        for match in hidden(event.value):
+            self.refuse("R012", event.start_mark, *_hidden(match[0]))
+        if not unicodedata.is_normalized("NFC", event.value):
+            self.refuse("R012", event.start_mark, "a letter with a separate accent (not NFC)", "Type the accented letter as one")
+
+    def _tabs(self, text: str, last_line: int = 0) -> None:
+        """Refuses the first tab of each line outside quoted texts and comments; up to a line, if only that much was understood."""
+        if "\t" not in text:
+            return
+        start = 0
+        for number, line in enumerate(text.split("\n"), 1):
+            if last_line and number > last_line:
+                return
+            column = self._tab(line, start) if "\t" in line else 0
+            if column:
+                self.refuse("R013", Source(self.path, number, column), "a tab", "Use blanks")
+            start += len(line) + 1
+
+    def _tab(self, line: str, start: int) -> int:
+        """The column of the tab that is refused, or 0; the line begins at `start` in the file."""
+        hashes = (start + match.start() for match in re.finditer(r"(?<!\S)#", line))
+        spans = (self._quoted, self._blocks)
+        comment = next((at - start for at in hashes if not any(_within(each, at) for each in spans)), len(line))
+        tabs = (match.start() for match in re.finditer("\t", line[:comment]))
+        return next((at + 1 for at in tabs if not _within(self._quoted, start + at)), 0)
+
+    def _accents(self, text: str) -> None:
+        for number, line in enumerate(text.split("\n"), 1):
+            composed = unicodedata.normalize("NFC", line)
+            if composed != line:
+                same = next((i for i, (a, b) in enumerate(zip(line, composed, strict=False)) if a != b), len(composed))
+                place = Source(self.path, number, same + 1)
+                self.refuse("R012", place, "a letter with a separate accent (not NFC)", "Type the accented letter as one")
+
+    def _syntax(self, error: yaml.YAMLError) -> None:
+        if not isinstance(error, yaml.MarkedYAMLError):
+            self._stop("R015", Source(self.path), f"this is not YAML: {str(error).splitlines()[0]}", "Open the file in an editor")
+        message, remedy = _SYNTAX.get(
+            error.problem or "", (f"this is not YAML: {error.problem}", "Check the indentation, the quotes and the colons")
+        )
+        end, start = error.problem_mark, error.context_mark
+        if message == _QUOTE[0]:
+            end = start or end  # not the end of the file
+        related = ((_source(start), "it begins here"),) if start and end and start.line != end.line else ()
+        self.refuse("R015", end or start or Source(self.path), message, remedy, related=related)
+
+    def _stop(self, code: str, place: Place, message: str, remedy: str) -> NoReturn:
+        self.refuse(code, place, message, remedy)
         raise _Stop
 
+    def _at(self, text: str, at: int) -> Source:
+        return Source(self.path, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
 
-def _place(text: str, at: int) -> tuple[int, int]:
-    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+
+def _source(place: Place) -> Source:
+    return place if isinstance(place, Source) else Source(place.name, place.line + 1, place.column + 1)
+
+
+def _hidden(character: str) -> tuple[str, str]:
+    name = unicodedata.name(character, "a control character").lower()
+    return f"a hidden character, U+{ord(character):04X} ({name})", "Delete it"
+
+
+def _within(spans: list[tuple[int, int]], at: int) -> bool:
+    """Whether a character stands in one of some spans, which are in order."""
+    nearest = bisect_right(spans, at, key=lambda span: span[0]) - 1
+    return nearest >= 0 and at < spans[nearest][1]

@@ -1,46 +1,62 @@
 """Does a file have the form its schema asks for? A small JSON Schema validator that works on nodes, so every finding has a place.
 
-It knows the keywords our schemas use and no others; `jsonschema` gives the same verdicts (tests hold the two together).
-Scalars are text here, so the schemas type them as strings with patterns.
+It knows the keywords our schemas use and refuses a schema with any other; `jsonschema` checks the schemas themselves, and tests
+hold the two to the same verdicts. Scalars are text here, so schemas type them as strings with patterns.
+
+A schema is compiled to two functions: `fits` answers fast, and `explain` finds the words where something does not fit.
+The words come from the schema: `description` (or `x-expected`) is a noun phrase, "a price"; the first of `examples` is shown.
+`x-when` on a branch of `oneOf`/`anyOf` names the field that shows which branch was meant.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from engine.problems import Problem, nearest
+from engine.canonical import Json
+from engine.problems import InforceError, InvariantError, Problem, Source
 from engine.ratebook import load
 
-Schema = Mapping[str, Any]  # Any: JSON
-Check = Callable[[load.Node, list[Problem]], None]
+Schema: TypeAlias = Mapping[str, Any] | bool  # Any: JSON
+Fits: TypeAlias = Callable[[load.Node], bool]
+Explain: TypeAlias = Callable[[load.Node, list[Problem]], None]
 
-KEYWORDS = frozenset(
-    ["$schema", "$id", "$defs", "$ref", "title", "description", "examples", "type", "properties", "patternProperties", "propertyNames", "additionalProperties", "required", "items", "enum", "const", "pattern", "format", "oneOf", "anyOf", "minItems", "minProperties", "maxItems", "uniqueItems", "default"]
+_OBJECT = frozenset(
+    {"properties", "patternProperties", "propertyNames", "additionalProperties", "required", "minProperties", "maxProperties"}
 )
+_ARRAY = frozenset({"items", "minItems", "maxItems", "uniqueItems"})
+_TEXT = frozenset({"enum", "const", "pattern", "format", "minLength", "maxLength"})
+_WORDS = frozenset({"$schema", "$id", "$comment", "$defs", "title", "description", "examples", "default", "deprecated"})
+KEYWORDS = _OBJECT | _ARRAY | _TEXT | _WORDS | {"type", "$ref", "oneOf", "anyOf", "allOf"}
+
+_CLASSES: Mapping[str, type] = {"string": load.Text, "array": load.Sequence, "object": load.Mapping}
+_NAMES: Mapping[type, str] = {load.Mapping: "a map", load.Sequence: "a list", load.Text: "a single value"}
+_SHOWN_MAX = 12  # more names than this are not listed in a message
+_CACHE_MAX = 256
+
+
+class SchemaError(InforceError):
+    """A schema of ours is wrong, or uses what this validator does not know."""
 
 
 def check(node: load.Node, schema: Schema) -> list[Problem]:
-    """Everything in which the node differs from the schema."""
+    """Everything in which the node differs from the schema, by place."""
+    rule = _compiled(schema)
+    if rule.fits(node):
+        return []
     problems: list[Problem] = []
-    compiled(schema)(node, problems)
-    return problems
+    rule.explain(node, problems)
+    if not problems:
+        raise InvariantError(f"{node.source}: the file does not fit its schema, and nothing says why. Report this.")
+    return sorted(problems, key=lambda problem: problem.source)
 
 
-_COMPILED: dict[int, tuple[Schema, Check]] = {}
-
-
-def compiled(schema: Schema) -> Check:
-    """The schema as one function; compiled once for each schema object."""
-    if id(schema) not in _COMPILED:
-        _COMPILED[id(schema)] = (schema, _Compiler(schema).check(schema))
-    return _COMPILED[id(schema)][1]
-
-
-def plain(node: load.Node) -> Any:  # Any: what JSON calls a value
+def plain(node: load.Node) -> Json:
     """The node as plain data, every scalar text: what `jsonschema` is asked about."""
     if isinstance(node, load.Text):
         return node.value
@@ -52,7 +68,7 @@ def plain(node: load.Node) -> Any:  # Any: what JSON calls a value
 @lru_cache(maxsize=4096)
 def is_date(text: str) -> bool:
     """Whether a text is a day that exists, written like 2026-10-03."""
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         return False
     try:
         date.fromisoformat(text)
@@ -61,249 +77,454 @@ def is_date(text: str) -> bool:
     return True
 
 
+# --- compiling --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One or several keywords of a schema, compiled. `explain` is asked only about a node that does not fit."""
+
+    fits: Fits
+    explain: Explain
+
+
+_COMPILED: dict[int, tuple[Schema, _Rule]] = {}  # with the schema, so that its id is not given to another
+
+
+def _compiled(schema: Schema) -> _Rule:
+    if id(schema) not in _COMPILED:
+        check_schema(schema)
+        if len(_COMPILED) == _CACHE_MAX:
+            _COMPILED.clear()
+        _COMPILED[id(schema)] = (schema, _Compiler(schema).rule(schema))
+    return _COMPILED[id(schema)][1]
+
+
+def check_schema(schema: Schema) -> None:
+    """Raises SchemaError unless the schema is a JSON Schema (draft 2020-12)."""
+    from jsonschema import Draft202012Validator, exceptions  # here, for it takes a while to import
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except exceptions.SchemaError as error:
+        raise SchemaError(f"the schema is not a JSON schema: {error.json_path}: {error.message}.\nCorrect it.") from error
+
+
 class _Compiler:
     def __init__(self, root: Schema) -> None:
         self._root = root
-        self._refs: dict[str, Check] = {}
+        self._refs: dict[str, _Rule] = {}
 
-    def check(self, schema: Schema) -> Check:
-        """One function for a (sub)schema."""
-        unknown = set(schema) - KEYWORDS
+    def rule(self, schema: Schema) -> _Rule:
+        """One rule for a (sub)schema."""
+        if isinstance(schema, bool):
+            return _Rule(lambda node: schema, _say_nothing_fits)
+        unknown = sorted(name for name in set(schema) - KEYWORDS if not name.startswith("x-"))
         if unknown:
-            raise ValueError(f"the schema uses {sorted(unknown)}, which this validator does not know")
-        if "$ref" in schema:
-            return self._ref(schema["$ref"])
-        checks: list[Check] = []
+            raise SchemaError(
+                f"the schema uses {', '.join(unknown)}, which this validator does not know.\nTeach it, or write it otherwise."
+            )
+        rules: list[_Rule] = []
         if "type" in schema:
-            checks.append(_type(schema["type"], schema))
-        if "oneOf" in schema or "anyOf" in schema:
-            checks.append(self._branches(schema.get("oneOf") or schema["anyOf"], exactly_one="oneOf" in schema, schema=schema))
-        for keyword, make in (("enum", _enum), ("const", _const), ("pattern", _pattern), ("format", _format)):
-            if keyword in schema:
-                checks.append(make(schema[keyword], schema))
-        if any(
-            word in schema
-            for word in ("properties", "patternProperties", "propertyNames", "additionalProperties", "required", "minProperties")
-        ):
-            checks.append(self._object(schema))
-        if any(word in schema for word in ("items", "minItems", "maxItems", "uniqueItems")):
-            checks.append(self._array(schema))
+            rules.append(_type(schema))
+        if "$ref" in schema:
+            rules.append(self._ref(schema["$ref"]))
+        rules += [self.rule(each) for each in schema.get("allOf", ())]
+        for word in ("anyOf", "oneOf"):
+            if word in schema:
+                rules.append(self._branches(schema, word))
+        rules += [make(schema) for word, make in _TEXT_RULES.items() if word in schema]
+        if _OBJECT & set(schema):
+            rules.append(self._object(schema))
+        if _ARRAY & set(schema):
+            rules.append(self._array(schema))
+        return _all(rules)
 
-        def run(node: load.Node, found: list[Problem]) -> None:
-            before = len(found)
-            for each in checks:
-                each(node, found)
-                if len(found) > before:  # the first finding of a value is the telling one
-                    return
-
-        return run if len(checks) != 1 else checks[0]
-
-    def _ref(self, ref: str) -> Check:
+    def _ref(self, ref: str) -> _Rule:
         if ref not in self._refs:
-            self._refs[ref] = lambda node, found: self._refs[ref](node, found)  # a schema may refer to itself
-            target: Any = self._root  # Any: JSON
-            for part in ref.removeprefix("#/").split("/"):
-                target = target[part]
-            self._refs[ref] = self.check(target)
-        return lambda node, found: self._refs[ref](node, found)
+            later: list[_Rule] = []  # a schema may refer to itself
+            self._refs[ref] = _Rule(lambda node: later[0].fits(node), lambda node, found: later[0].explain(node, found))
+            later.append(self.rule(self._target(ref)))
+            self._refs[ref] = later[0]
+        return self._refs[ref]
 
-    def _branches(self, schemas: list[Schema], *, exactly_one: bool, schema: Schema) -> Check:
-        branches = [self.check(each) for each in schemas]
+    def _target(self, ref: str) -> Schema:
+        if ref != "#" and not ref.startswith("#/"):
+            raise SchemaError(f"the schema refers to {ref}; it can only refer to its own parts.\nWrite #/$defs/<name>.")
+        target: Any = self._root  # Any: JSON
+        for part in ref.split("/")[1:]:
+            if not isinstance(target, Mapping) or part not in target:
+                raise SchemaError(f"the schema refers to {ref}, which is not in it.\nCorrect the reference.")
+            target = target[part]
+        schema: Schema = target
+        return schema
 
-        def run(node: load.Node, found: list[Problem]) -> None:
-            results: list[list[Problem]] = []
-            for branch in branches:
-                mine: list[Problem] = []
-                branch(node, mine)
-                results.append(mine)
-            fits = sum(not mine for mine in results)
-            if fits == 1 or (fits and not exactly_one):
+    def _whole(self, schema: Schema) -> Mapping[str, Any]:  # Any: JSON
+        """A schema with what it refers to, for its words."""
+        if isinstance(schema, bool):
+            return {}
+        return {**self._whole(self._target(schema["$ref"])), **schema, "$ref": ""} if schema.get("$ref") else schema
+
+    # --- several forms
+
+    def _branches(self, schema: Mapping[str, Any], word: str) -> _Rule:
+        rules = [self.rule(each) for each in schema[word]]
+        tests = [rule.fits for rule in rules]
+        branches = [(self._whole(each), rule) for each, rule in zip(schema[word], rules, strict=True)]
+
+        def any_fits(node: load.Node) -> bool:
+            for test in tests:  # noqa: SIM110 - runs for every value; a generator costs more
+                if test(node):
+                    return True
+            return False
+
+        def one_fits(node: load.Node) -> bool:
+            return sum(test(node) for test in tests) == 1
+
+        def explain(node: load.Node, found: list[Problem]) -> None:
+            if any_fits(node):
+                found.append(_problem("R009", node, f"{_shown(node)} fits two forms at once", _like(schema)))
                 return
-            if fits:
-                found.append(Problem("R009", node.source, "the value fits two forms at once", _expected(schema)))
-                return
-            deepest = max(
-                results,
-                key=lambda mine: (
-                    max((p.source.line, p.source.column) for p in mine) > (node.source.line, node.source.column),
-                    -len(mine),
-                ),
-            )
-            shallow = all(
-                (p.source.line, p.source.column) == (node.source.line, node.source.column) for mine in results for p in mine
-            )
-            if shallow and "description" in schema:
-                found.append(
-                    Problem(
-                        "R007",
-                        node.source,
-                        f"{_shown(node)} is not {schema['description']}",
-                        _expected(schema),
-                        width=_width(node),
-                    )
-                )
+            meant = [(form, rule) for form, rule in branches if self._takes(form, type(node))]
+            if not meant:
+                kinds = [kind for kind in _CLASSES.values() if any(self._takes(form, kind) for form, _ in branches)]
+                wanted = _expected(schema) or " or ".join(_NAMES[kind] for kind in kinds) or "something else"
+                found.append(_problem("R008", node, f"{wanted} is needed here, not {_NAMES[type(node)]}", _like(schema)))
+            elif len(meant) == 1:
+                meant[0][1].explain(node, found)
+            elif isinstance(node, load.Text):
+                _explain_text(node, schema, [form for form, _ in meant], found)
             else:
-                found.extend(deepest)
+                found.extend(_best(node, meant))
 
-        return run
+        return _Rule(one_fits if word == "oneOf" else any_fits, explain)
 
-    def _object(self, schema: Schema) -> Check:
-        known = {name: self.check(each) for name, each in schema.get("properties", {}).items()}
-        patterns = [(re.compile(text), self.check(each)) for text, each in schema.get("patternProperties", {}).items()]
-        extra = schema.get("additionalProperties", True)
-        other = self.check(extra) if isinstance(extra, Mapping) else None
-        names = self.check(schema["propertyNames"]) if "propertyNames" in schema else None
-        required, least = schema.get("required", []), schema.get("minProperties", 0)
+    def _takes(self, form: Mapping[str, Any], kind: type) -> bool:
+        if "type" in form:
+            return _CLASSES[form["type"]] is kind
+        if "const" in form or "enum" in form:
+            return kind is load.Text
+        inner = [self._whole(each) for word in ("oneOf", "anyOf") for each in form.get(word, ())]
+        return not inner or any(self._takes(each, kind) for each in inner)
 
-        def run(node: load.Node, found: list[Problem]) -> None:
+    # --- maps
+
+    def _object(self, schema: Mapping[str, Any]) -> _Rule:
+        known = {name: self.rule(each) for name, each in schema.get("properties", {}).items()}
+        patterns = [(_search(text), self.rule(each)) for text, each in schema.get("patternProperties", {}).items()]
+        other = self.rule(schema.get("additionalProperties", True))
+        names = _Remembering(self.rule(schema["propertyNames"])) if "propertyNames" in schema else None
+        required = dict.fromkeys(schema.get("required", ()))
+        least, most = schema.get("minProperties", 0), schema.get("maxProperties")
+        form = _Object(schema, self._whole, tuple(known), tuple(required))
+
+        def rules_of(name: str) -> list[_Rule]:
+            rules = [known[name]] if name in known else []
+            rules += [rule for matches, rule in patterns if matches(name)]
+            return rules or [other]
+
+        def fits(node: load.Node) -> bool:
+            if type(node) is not load.Mapping:
+                return True
+            entries = node.entries
+            if not required.keys() <= entries.keys() or len(entries) < least or (most is not None and len(entries) > most):
+                return False
+            for name, value in entries.items():
+                if names is not None and not names(name):
+                    return False
+                if patterns:
+                    if not all(rule.fits(value) for rule in rules_of(name)):
+                        return False
+                elif not (known.get(name) or other).fits(value):
+                    return False
+            return True
+
+        def explain(node: load.Node, found: list[Problem]) -> None:
             if not isinstance(node, load.Mapping):
                 return
-            for name in required:
-                if name not in node.entries:
-                    found.append(
-                        Problem(
-                            "R005",
-                            node.source,
-                            f"field `{name}` is missing",
-                            _expected(schema.get("properties", {}).get(name, {}), "Add it"),
-                        )
-                    )
-            if len(node.entries) < least:
-                found.append(Problem("R009", node.source, "at least one entry is needed here", _expected(schema)))
+            unknown = [name for name in node.entries if schema.get("additionalProperties") is False and rules_of(name) == [other]]
+            form.explain_fields(node, unknown, found)
+            if len(node.entries) < least or (most is not None and len(node.entries) > most):
+                found.append(_count(node, len(node.entries), least, most, schema))
             for name, value in node.entries.items():
-                place = node.keys[name]
-                if names is not None:
-                    names(load.Text(name, place), found)
-                matched = False
-                if name in known:
-                    matched = True
-                    known[name](value, found)
-                for pattern, branch in patterns:
-                    if pattern.search(name):
-                        matched = True
-                        branch(value, found)
-                if matched:
-                    continue
-                if other is not None:
-                    other(value, found)
-                elif extra is False:
-                    hint = nearest(name, known) if known else ""
-                    if patterns and not known:
-                        hint = _expected(schema)
-                    found.append(
-                        Problem(
-                            "R004",
-                            place,
-                            f"unknown field `{name}`",
-                            (hint or "remove it").capitalize() if not hint.startswith("did") else "D" + hint[1:],
-                            width=len(name),
-                        )
-                    )
+                if names is not None and not names(name):
+                    names.rule.explain(load.Text(name, node.places[name]), found)
+                if name not in unknown:
+                    for rule in rules_of(name):
+                        if not rule.fits(value):
+                            rule.explain(value, found)
+                            break
 
-        return run
+        return _Rule(fits, explain)
 
-    def _array(self, schema: Schema) -> Check:
-        each = self.check(schema["items"]) if "items" in schema else None
-        least, most = schema.get("minItems", 0), schema.get("maxItems")
+    # --- lists
 
-        def run(node: load.Node, found: list[Problem]) -> None:
+    def _array(self, schema: Mapping[str, Any]) -> _Rule:
+        item_rule = self.rule(schema.get("items", True))
+        item_fits, least, most = item_rule.fits, schema.get("minItems", 0), schema.get("maxItems")
+        unique = schema.get("uniqueItems", False)
+
+        def fits(node: load.Node) -> bool:
+            if type(node) is not load.Sequence:
+                return True
+            items = node.items
+            if len(items) < least or (most is not None and len(items) > most):
+                return False
+            if unique and len({_frozen(item) for item in items}) != len(items):
+                return False
+            return all(item_fits(item) for item in items)
+
+        def explain(node: load.Node, found: list[Problem]) -> None:
             if not isinstance(node, load.Sequence):
                 return
             if len(node.items) < least or (most is not None and len(node.items) > most):
-                found.append(
-                    Problem(
-                        "R009",
-                        node.source,
-                        f"the list has {len(node.items)} entries",
-                        _expected(schema, f"At least {least} are needed"),
-                    )
-                )
-            if schema.get("uniqueItems"):
-                seen: list[Any] = []  # Any: plain data
-                for item in node.items:
-                    if plain(item) in seen:
-                        found.append(Problem("R009", item.source, f"{_shown(item)} stands twice in the list", "Remove one"))
-                    seen.append(plain(item))
-            if each is not None:
-                for item in node.items:
-                    each(item, found)
+                found.append(_count(node, len(node.items), least, most, schema))
+            if unique:
+                _explain_twice(node, found)
+            for item in node.items:
+                if not item_fits(item):
+                    item_rule.explain(item, found)
 
-        return run
+        return _Rule(fits, explain)
 
 
-_WORDS = {"object": "a map of fields", "array": "a list", "string": "a single value"}
-_CLASSES: Mapping[str, type] = {"object": load.Mapping, "array": load.Sequence, "string": load.Text}
+def _all(rules: list[_Rule]) -> _Rule:
+    if len(rules) == 1:
+        return rules[0]
+    tests = [rule.fits for rule in rules]
+
+    def fits(node: load.Node) -> bool:
+        for test in tests:  # noqa: SIM110 - as above
+            if not test(node):
+                return False
+        return True
+
+    def explain(node: load.Node, found: list[Problem]) -> None:
+        for rule in rules:
+            if not rule.fits(node):
+                rule.explain(node, found)
+                return  # the first finding of a value is the telling one
+
+    return _Rule(fits, explain)
 
 
-def _type(wanted: str, schema: Schema) -> Check:
-    wanted_class = _CLASSES[wanted]
+class _Remembering:
+    """Whether a text fits a rule; the first few thousand that do are remembered, for dates as keys come again and again."""
 
-    def run(node: load.Node, found: list[Problem]) -> None:
-        if not isinstance(node, wanted_class):
-            is_now = next(_WORDS[name] for name, each in _CLASSES.items() if isinstance(node, each))
-            found.append(
-                Problem(
-                    "R008", node.source, f"{_WORDS[wanted]} is needed here, not {is_now}", _expected(schema), width=_width(node)
-                )
-            )
+    def __init__(self, rule: _Rule) -> None:
+        self.rule = rule
+        self._fine: set[str] = set()
 
-    return run
-
-
-def _enum(values: list[str], schema: Schema) -> Check:
-    def run(node: load.Node, found: list[Problem]) -> None:
-        if isinstance(node, load.Text) and node.value not in values:
-            hint = nearest(node.value, values) or f"known are {', '.join(values)}"
-            found.append(
-                Problem(
-                    "R006",
-                    node.source,
-                    f"`{node.value}` is not one of {', '.join(values)}",
-                    hint[0].upper() + hint[1:],
-                    width=_width(node),
-                )
-            )
-
-    return run
+    def __call__(self, text: str) -> bool:
+        if text in self._fine:
+            return True
+        if not self.rule.fits(load.Text(text, Source(""))):
+            return False
+        if len(self._fine) < 10_000:
+            self._fine.add(text)
+        return True
 
 
-def _const(value: str, schema: Schema) -> Check:
-    return _enum([value], schema)
+# --- the keywords of texts --------------------------------------------------------------------------------------------
 
 
-def _pattern(text: str, schema: Schema) -> Check:
-    match = re.compile(text, re.ASCII).search
+def _type(schema: Mapping[str, Any]) -> _Rule:
+    if schema["type"] not in _CLASSES:
+        raise SchemaError(f"the schema asks for the type {schema['type']}; scalars are text.\nWrite string, array or object.")
+    wanted = _CLASSES[schema["type"]]
 
-    def run(node: load.Node, found: list[Problem]) -> None:
-        if isinstance(node, load.Text) and not match(node.value):
-            what = schema.get("description", "in the right form")
-            found.append(Problem("R007", node.source, f"`{node.value}` is not {what}", _expected(schema), width=_width(node)))
+    def explain(node: load.Node, found: list[Problem]) -> None:
+        needed = _expected(schema) or _NAMES[wanted]
+        if wanted is not load.Text and _NAMES[wanted] not in needed:
+            needed = _NAMES[wanted]
+        found.append(_problem("R008", node, f"{needed} is needed here, not {_NAMES[type(node)]}", _like(schema)))
 
-    return run
-
-
-def _format(name: str, schema: Schema) -> Check:
-    if name != "date":
-        raise ValueError(f"the schema uses format {name!r}, which this validator does not know")
-
-    def run(node: load.Node, found: list[Problem]) -> None:
-        if isinstance(node, load.Text) and not is_date(node.value):
-            found.append(
-                Problem(
-                    "R007",
-                    node.source,
-                    f"`{node.value}` is not a day that exists",
-                    "Write days like 2026-10-03",
-                    width=_width(node),
-                )
-            )
-
-    return run
+    return _Rule(lambda node: type(node) is wanted, explain)
 
 
-def _expected(schema: Schema, otherwise: str = "See docs/rule-book.md for the form") -> str:
+def _choice(schema: Mapping[str, Any]) -> _Rule:
+    """The rule of enum and const. A list or a map is none of the choices, which are texts."""
+    choices = _choices(schema)
+    if "enum" in schema and "const" in schema:
+        choices = [each for each in schema["enum"] if each == schema["const"]]
+    if not all(isinstance(each, str) for each in choices):
+        raise SchemaError(f"the schema offers {choices}; scalars are text.\nWrite them in quotes.")
+    allowed = frozenset(choices)
+
+    def explain(node: load.Node, found: list[Problem]) -> None:
+        if isinstance(node, load.Text):
+            found.append(_not_a_choice(node, choices, schema))
+        else:
+            found.append(_problem("R008", node, f"a single value is needed here, not {_NAMES[type(node)]}", _one_of(choices)))
+
+    return _Rule(lambda node: type(node) is load.Text and node.value in allowed, explain)
+
+
+def _pattern(schema: Mapping[str, Any]) -> _Rule:
+    matches = _search(schema["pattern"])
+    return _text_rule(lambda text: matches(text) is not None, schema)
+
+
+def _format(schema: Mapping[str, Any]) -> _Rule:
+    if schema["format"] != "date":
+        raise SchemaError(f"the schema uses the format {schema['format']}, which this validator does not know.\nUse a pattern.")
+
+    def explain(node: load.Node, found: list[Problem]) -> None:
+        value = node.value if isinstance(node, load.Text) else ""
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            said = f"`{value}` is not a day that exists"
+        else:
+            said = f"`{value}` is not {_expected(schema) or 'a day'}"
+        found.append(_problem("R007", node, said, _like({"examples": ["2026-10-03"], **schema})))
+
+    return _Rule(lambda node: type(node) is not load.Text or is_date(node.value), explain)
+
+
+def _length(schema: Mapping[str, Any]) -> _Rule:
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    return _text_rule(lambda text: least <= len(text) and (most is None or len(text) <= most), schema)
+
+
+def _text_rule(right: Callable[[str], bool], schema: Mapping[str, Any]) -> _Rule:
+    def explain(node: load.Node, found: list[Problem]) -> None:
+        said = f"{_shown(node)} is not {_expected(schema) or 'in the right form'}"
+        found.append(_problem("R007", node, said, _like(schema)))
+
+    return _Rule(lambda node: type(node) is not load.Text or right(node.value), explain)
+
+
+_TEXT_RULES: Mapping[str, Callable[[Mapping[str, Any]], _Rule]] = {
+    "enum": _choice, "const": _choice, "pattern": _pattern, "format": _format, "minLength": _length, "maxLength": _length,
+}  # fmt: skip
+
+
+def _search(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    """The search of a pattern as JSON Schema means it: `$` is the very end, where Python allows a line end after it; `\\d` is 0-9."""
+    parts = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda match: r"\Z" if match[0] == "$" else match[0], pattern, flags=re.DOTALL)
+    return re.compile(parts, re.ASCII).search
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """The fields of a map, as its schema declares them."""
+
+    schema: Mapping[str, Any]
+    whole: Callable[[Schema], Mapping[str, Any]]
+    known: tuple[str, ...]
+    required: tuple[str, ...]
+
+    def explain_fields(self, node: load.Mapping, unknown: Collection[str], found: list[Problem]) -> None:
+        """Unknown fields and missing ones; a missing field that was only misspelt is said once."""
+        open_names = [name for name in self.known if name not in node.entries]
+        meant = {name: next(iter(get_close_matches(name, open_names, n=1)), "") for name in unknown}
+        for name in unknown:
+            if meant[name]:
+                remedy = f"Did you mean `{meant[name]}`?"
+            elif 0 < len(self.known) <= _SHOWN_MAX:
+                remedy = f"Remove it; known here are {', '.join(self.known)}"
+            else:
+                remedy = "Remove it, or move it to where it belongs"
+            found.append(Problem("R004", node.keys[name], f"unknown field `{name}`", remedy, width=len(name)))
+        for name in self.required:
+            if name not in node.entries and name not in meant.values():
+                form = self.whole(self.schema.get("properties", {}).get(name, True))
+                choices = _choices(form)
+                example = choices[0] if len(choices) == 1 else next(iter(form.get("examples", ())), "")
+                line = f"Add `{name}: {example}`" if len(choices) == 1 else f"Add `{name}:`"
+                like = f", written like {example}" if example and len(choices) != 1 else ""
+                found.append(Problem("R005", node.source, f"field `{name}` is missing", line + like))
+
+
+def _explain_text(node: load.Text, schema: Mapping[str, Any], forms: list[Mapping[str, Any]], found: list[Problem]) -> None:
+    """A text that is none of several forms of text."""
+    choices = [each for form in forms for each in _choices(form)]
+    if get_close_matches(node.value, choices, n=1):
+        found.append(_not_a_choice(node, choices, schema))
+        return
+    wanted = [_expected(form) or " or ".join(f"`{each}`" for each in _choices(form)) or "in another form" for form in forms]
+    said = _expected(schema) or " or ".join(wanted)
+    like = next((form for form in (schema, *forms) if form.get("examples")), schema)
+    found.append(_problem("R007", node, f"`{node.value}` is not {said}", _like(like)))
+
+
+def _best(node: load.Node, meant: list[tuple[Mapping[str, Any], _Rule]]) -> list[Problem]:
+    """The findings of the form that was most probably meant."""
+    entries = node.entries if isinstance(node, load.Mapping) else {}
+    told: list[tuple[tuple[bool, int, int, int], list[Problem]]] = []
+    for form, rule in meant:
+        problems: list[Problem] = []
+        rule.explain(node, problems)
+        fields = form.get("properties", {})
+        constants = sum(
+            isinstance(value, load.Text) and value.value in _choices(fields.get(name, {})) for name, value in entries.items()
+        )
+        told.append(((form.get("x-when") in entries, constants, len(fields.keys() & entries.keys()), -len(problems)), problems))
+    return max(told, key=lambda each: each[0])[1]
+
+
+def _explain_twice(node: load.Sequence, found: list[Problem]) -> None:
+    seen: dict[Hashable, load.Node] = {}
+    for item in node.items:
+        first = seen.setdefault(_frozen(item), item)
+        if first is not item:
+            related = ((first.source, "the first"),)
+            said = f"{_shown(item)} stands twice in the list"
+            found.append(Problem("R009", item.source, said, "Remove one of them", width=_width(item), related=related))
+
+
+def _frozen(node: load.Node) -> Hashable:
+    if isinstance(node, load.Text):
+        return node.value
+    if isinstance(node, load.Sequence):
+        return tuple(_frozen(item) for item in node.items)
+    return frozenset((name, _frozen(value)) for name, value in node.entries.items())
+
+
+def _say_nothing_fits(node: load.Node, found: list[Problem]) -> None:
+    found.append(_problem("R009", node, f"{_shown(node)} has no place here", "Remove it"))
+
+
+def _count(node: load.Node, count: int, least: int, most: int | None, schema: Mapping[str, Any]) -> Problem:
+    what = "list" if isinstance(node, load.Sequence) else "map"
+    bound = f"at least {least} needed" if count < least else f"at most {most} allowed"
+    return _problem("R009", node, f"the {what} has {count} {'entry' if count == 1 else 'entries'}, {bound}", _like(schema))
+
+
+def _not_a_choice(node: load.Text, choices: list[str], schema: Mapping[str, Any]) -> Problem:
+    close = get_close_matches(node.value, choices, n=1)
+    if len(choices) == 1:
+        said = f"`{node.value}` is not `{choices[0]}`"
+    elif len(choices) <= _SHOWN_MAX:
+        said = f"`{node.value}` is not one of {', '.join(choices)}"
+    else:
+        said = f"`{node.value}` is not {_expected(schema) or 'known here'}"
+    return _problem("R006", node, said, f"Did you mean `{close[0]}`?" if close else _one_of(choices))
+
+
+def _one_of(choices: list[str]) -> str:
+    some = ", ".join(choices[:_SHOWN_MAX]) + (", ..." if len(choices) > _SHOWN_MAX else "")
+    return f"Write {some}" if len(choices) == 1 else f"Write one of {some}"
+
+
+def _choices(form: Mapping[str, Any]) -> list[Any]:
+    return [form["const"]] if "const" in form else list(form.get("enum", ()))
+
+
+def _expected(schema: Mapping[str, Any]) -> str:
+    words = str(schema.get("x-expected") or schema.get("description") or "")
+    return words.rstrip(".")
+
+
+def _like(schema: Mapping[str, Any]) -> str:
     examples = schema.get("examples")
-    return f"Write it like {examples[0]}" if examples else otherwise
+    return f"Write it like {examples[0]}" if examples else "See docs/rule-book.md for the form"
+
+
+def _problem(code: str, node: load.Node, message: str, remedy: str) -> Problem:
+    return Problem(code, node.source, message, remedy, width=_width(node))
 
 
 def _shown(node: load.Node) -> str:
@@ -311,4 +532,4 @@ def _shown(node: load.Node) -> str:
 
 
 def _width(node: load.Node) -> int:
-    return max(len(node.value), 1) if isinstance(node, load.Text) else 1
+    return max(len(node.value.split("\n")[0]), 1) if isinstance(node, load.Text) else 1

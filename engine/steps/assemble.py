@@ -278,7 +278,9 @@ def _hashes(backup: pl.DataFrame) -> dict[int, str]:
 
 
 def _canonical(backup: pl.DataFrame) -> bytes:
-    return backup.write_csv(quote_style="necessary", line_terminator="\n").encode()
+    # an empty text is no cell at all, as in `engine.backup.canonical_backup`
+    bare = backup.with_columns(pl.col(pl.String).replace("", None))
+    return bare.write_csv(quote_style="necessary", line_terminator="\n").encode()
 
 
 def _row(cells: Mapping[str, object]) -> BackupRow:

@@ -147,7 +147,7 @@ def test_a_relative_address_has_nothing_to_be_relative_to(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
 
     assert SECRET not in text_of(invoice_pdf.draw('<p>y</p><img src="secret.txt"><object data="secret.txt">z</object>', (), NOON))
-    with pytest.raises(BlockedAddressError, match="secret.txt"):
+    with pytest.raises(BlockedAddressError, match=r"secret\.txt"):
         invoice_pdf.draw('<a rel="attachment" href="secret.txt">x</a>', (), NOON)
 
 
@@ -209,7 +209,7 @@ def test_its_dates_are_the_last_day_of_the_period(small: tuple[Document, bytes])
     assert information is not None
     assert information.creation_date == information.modification_date == NOON
     assert information.title == "Invoice DRAFT-st-mary-group-2026-10 \N{MIDDLE DOT} Northside Staffing Agency Ltd."
-    assert reader.root_object["/Lang"] == "en"
+    assert str(reader.root_object["/Lang"]) == "en"
 
 
 def test_every_typeface_in_it_is_ours(small: tuple[Document, bytes]) -> None:
