@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -13,8 +13,11 @@ import typer
 
 if TYPE_CHECKING:
     from connectors.workspace import Workspace
+    from engine.canonical import Json
+    from engine.dates import Period
     from engine.invoice import Document
     from engine.pipeline import Preview
+    from engine.problems import Problem
     from engine.ratebook.book import RuleBook
 
 DONE, FOUND, WRONG_USE, PERSON_NEEDED = 0, 1, 2, 3
@@ -31,14 +34,14 @@ app = typer.Typer(
 )
 
 
-class FindingsFormat(str, Enum):
+class FindingsFormat(StrEnum):
     """How `check` prints its findings."""
 
     human = "human"
     json = "json"
 
 
-class FileFormat(str, Enum):
+class FileFormat(StrEnum):
     """The files that can be rendered for a document."""
 
     json = "json"
@@ -143,7 +146,9 @@ def replay(
     against: Annotated[
         Path | None, typer.Option("--against", help="Compare with an earlier output folder, byte for byte.", file_okay=False)
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes that render (default: one for each core).")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes that render (default: one for each core).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Compute a period's invoices from the rules in force, and keep them in the archive."""
@@ -211,9 +216,7 @@ def _open(folder: Path) -> tuple[Workspace, RuleBook]:
         raise typer.Exit(FOUND) from error
 
 
-def _preview(
-    space: Workspace, book: RuleBook, period: Any, files: Sequence[Path], accounts: Sequence[str]
-) -> Preview:  # Any: engine.dates.Period
+def _preview(space: Workspace, book: RuleBook, period: Period, files: Sequence[Path], accounts: Sequence[str]) -> Preview:
     from connectors.files import read_activity
     from engine.pipeline import preview
     from engine.problems import nearest
@@ -324,9 +327,7 @@ def _lists(preview: Preview) -> dict[str, bytes]:
     }
 
 
-def _write(
-    out: Path, rendered: dict[str, bytes], preview: Preview, made: Sequence[Document], sealed: Any
-) -> None:  # Any: canonical JSON
+def _write(out: Path, rendered: dict[str, bytes], preview: Preview, made: Sequence[Document], sealed: dict[str, Json]) -> None:
     from engine.canonical import canonical_json
 
     files = {
@@ -397,7 +398,7 @@ def _summary(preview: Preview, made: Sequence[Document]) -> str:
     return render_summary(preview, made)
 
 
-def _findings(folder: Path, problems: Any) -> str:  # Any: a sequence of Problem
+def _findings(folder: Path, problems: Sequence[Problem]) -> str:
     from engine.findings import render
 
     def read_text(path: str) -> str | None:

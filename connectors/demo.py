@@ -54,7 +54,9 @@ def write_workspace(folder: Path) -> DemoSummary:
     """Makes the example workspace in an empty folder."""
     source = example_folder()
     files = read_workspace_files(source)
-    schemas = {path.relative_to(source).as_posix(): path.read_bytes() for path in sorted((source / "rules" / "schema").glob("*.json"))}
+    schemas = {
+        path.relative_to(source).as_posix(): path.read_bytes() for path in sorted((source / "rules" / "schema").glob("*.json"))
+    }
     for name in ("inforce.toml", "parties.yaml"):
         files[name] = (source / name).read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +90,7 @@ def write_csv(path: Path, rows: Sequence[dict[str, str]]) -> None:
 
 def _write_history(folder: Path, files: dict[str, bytes]) -> int:
     """Commits the book as it grew: each commit holds what starts before its day. Without git, only the last state is written."""
-    steps = _HISTORY
+    steps: Sequence[tuple[date, str, str, str, str]] = _HISTORY
     if _git(folder, "--version") is None:
         steps = _HISTORY[-1:]
     else:
@@ -151,7 +153,13 @@ def _leads_nothing(lines: Sequence[str], at: int) -> bool:
 def _git(folder: Path, *words: str, env: dict[str, str] | None = None) -> str | None:
     settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False, env={**os.environ, **settings, **(env or {})})
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **settings, **(env or {})},
+        )
     except FileNotFoundError:
         return None
     if done.returncode:
@@ -174,7 +182,7 @@ class _Worker:
 
 def october(book: RuleBook) -> list[dict[str, str]]:
     """October 2026: about 2,500 shifts at all sites, with everything that goes wrong in a month; the night of 31 October is 13 hours long."""
-    chance = random.Random(20261001)  # noqa: S311  # believable data, not secrets
+    chance = random.Random(20261001)  # believable data, the same each time
     first = date(*MONTH, 1)
     days = [first + timedelta(days=n) for n in range(31)]
     rows: list[dict[str, str]] = []
@@ -219,7 +227,11 @@ def _shift(book: RuleBook, worker: _Worker, day: date, number: int, chance: rand
         notice = chance.choice((30, 75, 120, 300, 660, 1_080, 1_440, 2_160, 4_320))
         row |= {"status": "cancelled", "cancelled_at": _local(begin - timedelta(minutes=notice), zone)}
         if chance.random() < 0.2:
-            row |= {"mark_billable": "yes", "marked_by": "j.kim", "reason": "the ward asked for the nurse and closed the same day"}
+            row |= {
+                "mark_billable": "yes",
+                "marked_by": "j.kim",
+                "reason": "the ward asked for the nurse and closed the same day",
+            }
         return row
     if luck < 0.065:
         return row | {"status": "no-show"}
@@ -232,7 +244,10 @@ def _shift(book: RuleBook, worker: _Worker, day: date, number: int, chance: rand
     if went - came > timedelta(hours=7):
         if kind < 0.45:
             meal = came + timedelta(minutes=chance.randint(220, 330))
-            row |= {"break_start": _local(meal, zone), "break_end": _local(meal + timedelta(minutes=chance.randint(26, 41)), zone)}
+            row |= {
+                "break_start": _local(meal, zone),
+                "break_end": _local(meal + timedelta(minutes=chance.randint(26, 41)), zone),
+            }
         elif kind < 0.6:
             row["break_minutes"] = str(chance.choice((30, 30, 45, 60)))
     if worker.item.startswith("RN") and chance.random() < 0.07:
@@ -250,10 +265,18 @@ def _clock_change_night(book: RuleBook, number: int) -> list[dict[str, str]]:
         begin, end = datetime(2026, 10, 31, 19), datetime(2026, 11, 1, 7)
         rows.append(
             {
-                "id": f"S-{number + offset:05}", "site": site, "worker": f"W-9{offset:03}", "worker_name": f"Night {site}", "item": "RN-MED",
-                "status": "completed", "start": _local(begin, zone), "end": _local(end, zone), "scheduled_start": _local(begin, zone),
-                "scheduled_end": _local(end, zone), "approved_by": "L. Wu",
-            }  # fmt: skip
+                "id": f"S-{number + offset:05}",
+                "site": site,
+                "worker": f"W-9{offset:03}",
+                "worker_name": f"Night {site}",
+                "item": "RN-MED",
+                "status": "completed",
+                "start": _local(begin, zone),
+                "end": _local(end, zone),
+                "scheduled_start": _local(begin, zone),
+                "scheduled_end": _local(end, zone),
+                "approved_by": "L. Wu",
+            }
         )
     return rows
 
@@ -264,7 +287,7 @@ def _trouble(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     a, b, c, d, e, f, g, h, i, j = (worked[n] for n in range(100, 1_100, 100))
     a["worker_name"] = '=HYPERLINK("http://203.0.113.9","pay")'
     later = datetime.fromisoformat(b["end"][:16]) + timedelta(minutes=45)
-    over = {key: "" for key in ("scheduled_start", "scheduled_end", "break_start", "break_end", "break_minutes", "charge_nurse")}
+    over = dict.fromkeys(("scheduled_start", "scheduled_end", "break_start", "break_end", "break_minutes", "charge_nurse"), "")
     long_end = datetime.fromisoformat(h["start"][:16]) + timedelta(hours=26)
     return [
         {**b, "revision": "2", "end": f"{later:%Y-%m-%dT%H:%M}"},
@@ -279,7 +302,15 @@ def _trouble(rows: list[dict[str, str]]) -> list[dict[str, str]]:
         {**i, **over, "id": "S-90005", "worker": "W-9904", "item": "RN-ICUU"},
         {**i, **over, "id": "S-90006", "worker": "W-9905", "start": i["start"][:16] + ":30"},
         {**i, **over, "id": "S-90007", "worker": "W-9906", "start": "10/03/2026 07:00"},
-        {**i, **over, "id": "S-90008", "worker": "W-9907", "site": "st-mary-main", "start": "2026-10-31T19:00", "end": "2026-11-01T01:30"},
+        {
+            **i,
+            **over,
+            "id": "S-90008",
+            "worker": "W-9907",
+            "site": "st-mary-main",
+            "start": "2026-10-31T19:00",
+            "end": "2026-11-01T01:30",
+        },
         {**j, **over, "id": "S-90009", "worker": "W-9908"},
         {**j, **over, "id": "S-90009", "worker": "W-9909"},
         {**j, **over, "id": "S-90010", "worker": "W-9910", "mark_billable": "yes", "reason": "said so"},

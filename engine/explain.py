@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from engine.arrays import NONE, Ints, ints
+from engine.bulk.charges import BASES, ROW_SLOTS
 from engine.bulk.pricing import PriceRow, Rate, Recipe
 from engine.bulk.texts import local_texts
 from engine.canonical import Json
@@ -20,7 +21,6 @@ from engine.problems import InforceError
 from engine.ratebook.book import Provenance, RuleBook
 from engine.ratebook.resolver import Decision
 from engine.replay import draft_number
-from engine.steps.rate import BASES, ROW_SLOTS
 
 
 class NotFoundError(InforceError):
@@ -216,9 +216,9 @@ class _Telling:
         segment = int(rated.charges.segment[charge])
         part = int(np.flatnonzero((rated.parts.row == row) & (rated.parts.segment == segment))[0])
         pieces: list[Json] = []
-        programs = rated.programs
-        for piece in np.flatnonzero(rated.pieces["part"] == part).tolist() if programs is not None else ():
-            kind = programs.kinds[int(rated.pieces["kind"][piece])]
+        kinds = rated.programs.kinds if rated.programs is not None else ()
+        for piece in np.flatnonzero(rated.pieces["part"] == part).tolist():
+            kind = kinds[int(rated.pieces["kind"][piece])]
             pieces.append(
                 {
                     "premiums": [*kind.recipe.premiums, *(own.own for own in kind.own)],

@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 
 from engine.activity import Fate
+from engine.bulk.assembled import Assembled
+from engine.bulk.charges import Rated
 from engine.dates import Period
 from engine.problems import InvariantError
-from engine.ratebook.book import RuleBook
-from engine.steps.assemble import Assembled, assemble
+from engine.steps.assemble import assemble
 from engine.steps.check import check
 from engine.steps.collect import Collected, collect
-from engine.steps.rate import Rated, Rater
+from engine.steps.rate import Rater
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def preview(rater: Rater, kind: str, raw: pl.DataFrame, period: Period, accounts
             activity.id[row],
             int(activity.revision[row]),
             book.sites[activity.site.text(row)].account,
-        )  # fmt: skip
+        )
         for row, (fate, rule) in sorted(rated.stopped.items())
     ]
     early = [fate for fate in collected.fates if not accounts or fate.account in accounts]

@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
+from engine.bulk.assembled import Assembled
 from engine.canonical import Json, canonical_json, sha256
 from engine.dates import Period
 from engine.invoice import Document, Envelope, Invoice, Party, Seal
 from engine.pipeline import Preview
 from engine.ports import Archive
 from engine.problems import InforceError
-from engine.steps.assemble import Assembled
 
 
 class NoRunError(InforceError):

@@ -17,7 +17,17 @@ Row = Mapping[str, str]
 
 def completed(id_: str, start: str, end: str, **more: str) -> dict[str, str]:
     """An approved, worked shift of a registered nurse at acme-east."""
-    return {"id": id_, "site": "acme-east", "worker": f"w-{id_}", "item": "RN", "status": "completed", "start": start, "end": end, "approved_by": "L. Wu", **more}
+    return {
+        "id": id_,
+        "site": "acme-east",
+        "worker": f"w-{id_}",
+        "item": "RN",
+        "status": "completed",
+        "start": start,
+        "end": end,
+        "approved_by": "L. Wu",
+        **more,
+    }
 
 
 def cancelled(id_: str, start: str, end: str, at: str, **more: str) -> dict[str, str]:
@@ -48,7 +58,11 @@ def make_workspace(folder: Path, rows: Sequence[Row], changes: Mapping[str, str]
     return folder
 
 
-def inforce(*words: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def inforce(
+    *words: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """The command, run as a user runs it."""
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **(env or {})}, cwd=cwd or ROOT)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **(env or {})}, cwd=cwd or ROOT
+    )

@@ -206,7 +206,7 @@ def _compared(condition: Condition, values: Ints, facts: Facts) -> Bools:
     found = compare(values, bounds[0])
     for bound in bounds[1:]:
         found = found & compare(values, bound) if condition.operator == "not" else found | compare(values, bound)
-    return found & (values != NONE)
+    return np.asarray(found & (values != NONE))
 
 
 def _touching(condition: Condition, facts: Facts) -> Bools:
@@ -252,7 +252,7 @@ def _whole(value: object) -> int:
             raise InvariantError(
                 f"{value} is compared with whole numbers; this is a fault of the engine, check should have refused it"
             )
-        return value.units // 10**value.digits
+        return int(value.units // 10**value.digits)
     if isinstance(value, int):
         return int(value)
     raise InvariantError(f"{value!r} is not a number or duration; this is a fault of the engine, check should have refused it")

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
 from engine.arrays import NONE, Exact, Ints, group_sums, ints, narrow, product, rounded_down, scaled_up, share_out
+from engine.bulk.assembled import Assembled, canonical_text
+from engine.bulk.charges import BASES, Charges, Rated
 from engine.bulk.texts import day_texts, decimal_texts, local_texts
 from engine.canonical import Json, canonical_json, sha256
 from engine.dates import Period
-from engine.invoice import BACKUP_COLUMNS, BackupHash, BackupRow, Document, Envelope, Invoice, LineItem
+from engine.invoice import BACKUP_COLUMNS, BackupHash, Invoice, LineItem
 from engine.money import CURRENCY_DIGITS, Decimals, decimal_text
 from engine.ratebook.book import RuleBook
-from engine.steps.rate import BASES, Charges, Rated
-
-
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """An invoice body and its backup rows: text columns in canonical order, and for each row the charge it stands for."""
-
-    invoice: Invoice
-    backup: pl.DataFrame
-    charge: Ints
-
-    def document(self, envelope: Envelope, worker_names: Mapping[str, str]) -> Document:
-        """The document a renderer takes."""
-        rows = tuple(_row(cells) for cells in self.backup.iter_rows(named=True))
-        return Document(self.invoice, envelope, rows, worker_names)
-
-    def canonical_backup(self) -> bytes:
-        """The backup rows as the canonical text that is hashed and archived."""
-        return _canonical(self.backup)
 
 
 def assemble(book: RuleBook, rated: Rated, period: Period) -> tuple[Assembled, ...]:
@@ -263,30 +246,15 @@ def _invoice(
                 service_from=date.fromisoformat(span["first"]),
                 service_to=date.fromisoformat(span["last"]),
                 backup=BackupHash(span["rows"], hashes[number]),
-            )  # fmt: skip
+            )
         )
-    whole = BackupHash(len(backup), sha256(_canonical(backup.select(BACKUP_COLUMNS))))
+    whole = BackupHash(len(backup), sha256(canonical_text(backup.select(BACKUP_COLUMNS))))
     return Invoice(account, book.accounts[account].currency, period.start, period.end, book.texts.subject, tuple(found), whole)
 
 
 def _hashes(backup: pl.DataFrame) -> dict[int, str]:
     """The hash of the canonical text of each line's rows."""
-    header, *rows = _canonical(backup.select(BACKUP_COLUMNS)).splitlines(keepends=True)
+    header, *rows = canonical_text(backup.select(BACKUP_COLUMNS)).splitlines(keepends=True)
     starts = [0, *(np.flatnonzero(np.diff(backup["line"].to_numpy())) + 1).tolist(), len(rows)]
     numbers = backup["line"].to_numpy()
-    return {int(numbers[a]): sha256(header + b"".join(rows[a:b])) for a, b in zip(starts, starts[1:], strict=False)}
-
-
-def _canonical(backup: pl.DataFrame) -> bytes:
-    # an empty text is no cell at all, as in `engine.backup.canonical_backup`
-    bare = backup.with_columns(pl.col(pl.String).replace("", None))
-    return bare.write_csv(quote_style="necessary", line_terminator="\n").encode()
-
-
-def _row(cells: Mapping[str, object]) -> BackupRow:
-    values = dict(cells)
-    for name in ("quantity", "price"):
-        text = str(values[name])
-        whole, _, part = text.partition(".")
-        values[name] = Decimals(int(whole + part), len(part))
-    return BackupRow(**{**values, "service_day": date.fromisoformat(str(values["service_day"]))})
+    return {int(numbers[a]): sha256(header + b"".join(rows[a:b])) for a, b in pairwise(starts)}

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from engine.bulk.assembled import Assembled
+from engine.bulk.charges import Rated
 from engine.money import Half, decimal_text, parse_decimal, rounded
 from engine.problems import InvariantError
-from engine.steps.assemble import Assembled
-from engine.steps.rate import Rated
 
 
 def check(assembled: Sequence[Assembled], rated: Rated, half: Half) -> None:

@@ -377,11 +377,11 @@ class _Reading:
             highest_bad=pl.col("revision").filter(pl.col("bad")).max().over("source", "id"),
             first=pl.col("n").filter(~pl.col("bad")).min().over(*key),
         )
-        top = (frame["revision"] == frame["highest"]).fill_null(False).to_numpy()
-        first = (frame["n"] == frame["first"]).fill_null(False).to_numpy()
-        self.newer_rejected = (frame["highest_bad"] > frame["highest"]).fill_null(False).to_numpy()
+        top: Bools = (frame["revision"] == frame["highest"]).fill_null(value=False).to_numpy()
+        first: Bools = (frame["n"] == frame["first"]).fill_null(value=False).to_numpy()
+        self.newer_rejected = (frame["highest_bad"] > frame["highest"]).fill_null(value=False).to_numpy()
         self.revision_fate = [("not billed", "repeated" if t else "superseded") for t in top.tolist()]
-        return top & first
+        return np.asarray(top & first)
 
     def _row_text(self) -> pl.Series:
         """One text for the content of each row: all cells but where they stand."""

@@ -6,17 +6,18 @@ and everything done for each row is arithmetic on whole numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.activity import Activity, Coded, FateName
 from engine.arrays import NONE, Bools, Codes, Ints, codes, group_sums, ints, rounded_down, share_out
-from engine.bulk.pricing import PriceBook, Recipe, price_book
+from engine.bulk.charges import BASES, Charges, Rated
+from engine.bulk.pricing import Made, PriceBook, Recipe, price_book
 from engine.bulk.programs import PieceKind, Programs, programs
 from engine.bulk.signatures import Facts, cells, merged_bits, row_groupings
-from engine.bulk.timeline import Timelines, refuse_uncovered, timelines
+from engine.bulk.timeline import refuse_uncovered, timelines
 from engine.bulk.worked import Parts, Stretch, by_term, cut, place_breaks, round_times
 from engine.dates import DAY_SECONDS, day_of
 from engine.problems import InforceError, InvariantError
@@ -26,72 +27,11 @@ from engine.ratebook.policies import Decider
 from engine.ratebook.resolver import Decision
 from engine.ratebook.slots import CompiledSlot, compile_slot
 
-ROW_SLOTS = ("billable", "item", "minimum")
 _HOUR = 3600
 
 
 class RatingError(InforceError):
     """Activity cannot be rated by this rule book; nothing was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Charges:
-    """Charges as columns, in order of (row, segment, component label). `row` numbers the rated activity.
-
-    `quantity` has `quantity_digits` decimals, `price` the digits in `price_digits`. `basis`: 0 worked, 1 fill, 2 fixed, 3 scheduled, 4 own-line.
-    `recipe` and `price_row` say how the price was made; `shown` are the numbers of the premiums named in the description, in `names`.
-    """
-
-    row: Ints
-    segment: Ints
-    basis: Codes
-    component: Coded
-    item: Codes
-    quantity: Ints
-    quantity_digits: int
-    price: Ints
-    price_digits: Ints
-    day: Ints
-    start: Ints
-    end: Ints
-    recipe: Codes
-    price_row: Ints
-    shown: Coded
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-
-BASES = ("worked", "fill", "fixed", "scheduled", "own-line")
-
-
-@dataclass(frozen=True, slots=True)
-class Rated:
-    """The charges of some activity, and what decided them.
-
-    `decisions[slot]` holds the distinct decisions of a row slot, `decided[slot]` which one each row got (-1: not asked).
-    `stopped` gives, by row, the fate and rule that keep it from being billed.
-    """
-
-    activity: Activity
-    charges: Charges
-    items: tuple[str, ...]
-    recipes: tuple[Recipe, ...]
-    prices: PriceBook
-    timelines: Timelines
-    zone: Codes
-    stretch: Stretch
-    parts: Parts
-    pieces: Mapping[str, Ints]
-    programs: Programs | None
-    terms: tuple[Mapping[str, TermValue], ...]
-    term: Codes
-    decisions: Mapping[str, tuple[Decision, ...]]
-    decided: Mapping[str, Codes]
-    basis: tuple[Basis, ...]
-    seconds: Ints
-    facts: Facts
-    stopped: Mapping[int, tuple[FateName, str]]
 
 
 def slots_of(book: RuleBook) -> dict[str, CompiledSlot]:
@@ -143,7 +83,8 @@ class _Run:
         worked = billed & (form == 0)
         pair, prices = self._prices(billed, item)
         seconds, fill, parts, pieces, found = self._pieces(worked, pair, prices)
-        charges, recipes = self._charges(billed, form, fixed, fill, seconds, item, pair, prices, parts, pieces, found)
+        kinds = found.kinds if found is not None else ()
+        charges, recipes = self._charges(billed, form, fixed, seconds, fill, item, pair, prices, parts, pieces, kinds)
         total = np.where(worked, seconds + fill, fixed)
         return Rated(
             self.activity, charges, self.items, recipes, prices, self.lines, self.zone, self.stretch, parts, pieces, found, self.terms,
@@ -457,97 +398,82 @@ class _Run:
     # --- charges
 
     def _charges(
-        self, billed: Bools, form: Ints, fixed: Ints, fill: Ints, seconds: Ints, item: Codes, pair: Codes, prices: PriceBook,
-        parts: Parts, pieces: Mapping[str, Ints], found: Programs | None,
-    ) -> tuple[Charges, tuple[Recipe, ...]]:  # fmt: skip
-        """Stages 8 and 9: quantities shared over the pieces, charges by component, and their prices."""
+        self,
+        billed: Bools,
+        form: Ints,
+        fixed: Ints,
+        seconds: Ints,
+        fill: Ints,
+        item: Codes,
+        pair: Codes,
+        prices: PriceBook,
+        parts: Parts,
+        pieces: Mapping[str, Ints],
+        kinds: Sequence[PieceKind],
+    ) -> tuple[Charges, tuple[Recipe, ...]]:
+        """Stages 8 and 9: the time of each row as a quantity, shared over its pieces; charges by component, with their prices."""
         digits, half = self.book.rounding.quantity[self.kind.unit]
-        kinds = found.kinds if found is not None else ()
+        day = self.activity.day
+        fill_rows, flat_rows = np.flatnonzero(fill > 0), np.flatnonzero(billed & (form >= 2) & (fixed > 0))
+        segments = np.zeros(len(billed), dtype=np.int64)
+        np.maximum.at(segments, parts.row, parts.segment + 1)
         labels = sorted({kind.label for kind in kinds})
         rank = ints([labels.index(kind.label) for kind in kinds] or [0])
-        fill_rows, flat_rows = np.flatnonzero(fill > 0), np.flatnonzero(billed & (form >= 2) & (fixed > 0))
-        piece_row = parts.row[pieces["part"]]
-        row = np.concatenate([piece_row, fill_rows, flat_rows])
-        last_segment = np.zeros(len(billed), dtype=np.int64)
-        np.maximum.at(last_segment, parts.row, parts.segment + 1)
-        segment = np.concatenate(
-            [parts.segment[pieces["part"]], last_segment[fill_rows], np.zeros(len(flat_rows), dtype=np.int64)]
-        )
+        none = np.zeros(len(flat_rows), dtype=np.int64)
+        row = np.concatenate([parts.row[pieces["part"]], fill_rows, flat_rows])
+        segment = np.concatenate([parts.segment[pieces["part"]], segments[fill_rows], none])
         length = np.concatenate([pieces["seconds"], fill[fill_rows], fixed[flat_rows]])
-        order_rank = np.concatenate([rank[pieces["kind"]], np.zeros(len(fill_rows) + len(flat_rows), dtype=np.int64)])
-        order = np.lexsort((order_rank, segment, row))
+        place = np.concatenate([rank[pieces["kind"]], np.zeros(len(fill_rows), dtype=np.int64), none])
+        total = rounded_down(np.where(form >= 2, fixed, seconds + fill) * 10**digits, _HOUR, half) * billed
         quantity = np.zeros(len(row), dtype=np.int64)
-        total = rounded_down(np.where(form >= 2, fixed, seconds + fill) * 10**digits, _HOUR, half)
-        total = np.where(billed, total, 0)
+        order = np.lexsort((place, segment, row))
         quantity[order] = share_out(row[order], length[order] * 10**digits, _HOUR, total)
         for nothing in np.flatnonzero(billed & (total == 0)).tolist():
             self.stopped.setdefault(nothing, ("not billed", "rounds-to-nothing"))
-        count = len(piece_row)
-        recipes: dict[Recipe, int] = {Recipe(): 0}
-        out = _Columns()
-        piece_quantity = quantity[:count]
-        self._time_charges(out, recipes, kinds, parts, pieces, piece_quantity, prices, pair)
-        where = slice(count, count + len(fill_rows))
-        out.add(
-            fill_rows,
-            segment[where],
-            1,
+        blocks = _Blocks()
+        worked, filled, flat = np.split(quantity, [len(pieces["part"]), len(pieces["part"]) + len(fill_rows)])
+        self._time_charges(blocks, kinds, parts, pieces, worked, prices.row(pair[parts.row], parts.day))
+        blocks.add(
             "fill",
-            0,
-            quantity[where],
-            prices.row(pair[fill_rows], self.activity.day[fill_rows]),
-            self.activity.day[fill_rows],
+            "fill",
+            Recipe(),
+            fill_rows,
+            segments[fill_rows],
+            filled,
+            prices.row(pair[fill_rows], day[fill_rows]),
+            day[fill_rows],
         )
-        at = count + len(fill_rows)
+        times = self.activity.times
         for code, name in ((2, "fixed"), (3, "scheduled")):
             some = np.flatnonzero(form[flat_rows] == code)
             rows = flat_rows[some]
-            times = (
-                (self.activity.times["scheduled_start"][rows], self.activity.times["scheduled_end"][rows]) if code == 3 else None
-            )
-            out.add(
-                rows,
-                np.zeros(len(rows), dtype=np.int64),
-                code,
-                name,
-                0,
-                quantity[at + some],
-                prices.row(pair[rows], self.activity.day[rows]),
-                self.activity.day[rows],
-                times,
-            )
-        return out.charges(self.book, item, tuple(recipes), prices, digits), tuple(recipes)
+            span = (times["scheduled_start"][rows], times["scheduled_end"][rows]) if name == "scheduled" else None
+            blocks.add(name, name, Recipe(), rows, none[some], flat[some], prices.row(pair[rows], day[rows]), day[rows], span)
+        return blocks.charges(item, prices, digits)
 
     def _time_charges(
-        self, out: _Columns, recipes: dict[Recipe, int], kinds: Sequence[PieceKind], parts: Parts, pieces: Mapping[str, Ints],
-        quantity: Ints, prices: PriceBook, pair: Codes,
-    ) -> None:  # fmt: skip
+        self,
+        blocks: _Blocks,
+        kinds: Sequence[PieceKind],
+        parts: Parts,
+        pieces: Mapping[str, Ints],
+        quantity: Ints,
+        part_row: Ints,
+    ) -> None:
         """Charges of worked time: pieces of one segment with one component are one charge; each own-line premium is one more."""
-        components: dict[tuple[Recipe, str, int], list[int]] = {}
+        components: dict[tuple[Recipe, str, str], list[int]] = {}
         for number, kind in enumerate(kinds):
-            components.setdefault((kind.recipe, kind.component, 0), []).append(number)
+            components.setdefault((kind.recipe, kind.component, "worked"), []).append(number)
             for own in kind.own:
-                components.setdefault((own, f"own:{own.own}", 4), []).append(number)
-        part_row = prices.row(pair[parts.row], parts.day)
+                components.setdefault((own, f"own:{own.own}", "own-line"), []).append(number)
         for (recipe, name, basis), members in components.items():
             some = np.flatnonzero(np.isin(pieces["kind"], members))
+            part, amount = pieces["part"][some], quantity[some]
             if len(members) > 1:
-                part, place = np.unique(pieces["part"][some], return_inverse=True)
-                amount = ints(group_sums(ints(place), quantity[some], len(part)))
-            else:
-                part, amount = pieces["part"][some], quantity[some]
-            code = recipes.setdefault(recipe, len(recipes))
-            out.add(
-                parts.row[part],
-                parts.segment[part],
-                basis,
-                name,
-                code,
-                amount,
-                part_row[part],
-                parts.day[part],
-                (parts.start[part], parts.end[part]),
-            )
+                part, place = np.unique(part, return_inverse=True)
+                amount = ints(group_sums(ints(place), amount, len(part)))
+            span = (parts.start[part], parts.end[part])
+            blocks.add(basis, name, recipe, parts.row[part], parts.segment[part], amount, part_row[part], parts.day[part], span)
 
     def _name(self, row: int) -> str:
         activity = self.activity
@@ -557,97 +483,109 @@ class _Run:
 _ORDINAL = day_of(0).toordinal()
 
 
-class _Columns:
-    """Charge columns as they are made, block by block."""
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Charges with one component and one recipe, as they are made."""
+
+    basis: str
+    component: str
+    recipe: int
+    row: Ints
+    segment: Ints
+    quantity: Ints
+    price_row: Ints
+    day: Ints
+    start: Ints
+    end: Ints
+
+
+class _Blocks:
+    """Charges as they are made, block by block."""
 
     def __init__(self) -> None:
-        self.blocks: list[tuple[Ints, Ints, int, str, int, Ints, Ints, Ints, Ints, Ints]] = []
+        self._blocks: list[_Block] = []
+        self._recipes: dict[Recipe, int] = {}
 
     def add(
-        self, row: Ints, segment: Ints, basis: int, component: str, recipe: int, quantity: Ints, price_row: Ints, day: Ints,
+        self,
+        basis: str,
+        component: str,
+        recipe: Recipe,
+        row: Ints,
+        segment: Ints,
+        quantity: Ints,
+        price_row: Ints,
+        day: Ints,
         times: tuple[Ints, Ints] | None = None,
-    ) -> None:  # fmt: skip
-        """One block of charges with one component and recipe; charges of no quantity are left out."""
+    ) -> None:
+        """One more block; charges of no quantity are left out."""
         some = np.flatnonzero(quantity)
-        if len(some):
-            empty = np.full(len(row), NONE, dtype=np.int64)
-            start, end = times or (empty, empty)
-            self.blocks.append(
-                (
-                    row[some],
-                    segment[some],
-                    basis,
-                    component,
-                    recipe,
-                    quantity[some],
-                    price_row[some],
-                    day[some],
-                    start[some],
-                    end[some],
-                )
-            )
+        if not len(some):
+            return
+        empty = np.full(len(row), NONE, dtype=np.int64)
+        number = self._recipes.setdefault(recipe, len(self._recipes))
+        columns = (row, segment, quantity, price_row, day, *(times or (empty, empty)))
+        self._blocks.append(_Block(basis, component, number, *(column[some] for column in columns)))
 
-    def charges(self, book: RuleBook, item: Codes, recipes: Sequence[Recipe], prices: PriceBook, digits: int) -> Charges:
-        """All blocks with their prices, in order of (row, segment, component)."""
-        names = sorted({block[3] for block in self.blocks})
-        shown: list[str] = [""]
-        columns: list[list[Ints]] = [[] for _ in range(12)]
-        for row, segment, basis, component, recipe, quantity, price_row, day, start, end in self.blocks:
-            if bool((price_row < 0).any()):
-                raise InvariantError("a charge has no price row; this is a fault of the engine, nothing was written")
-            used = np.zeros(len(prices.rows), dtype=np.bool_)
-            used[price_row] = True
-            distinct = np.flatnonzero(used)
-            place = np.zeros(len(prices.rows), dtype=np.int64)
-            place[distinct] = np.arange(len(distinct))
-            made = prices.make(recipes[recipe], distinct)
-            label = _shown(shown, recipes[recipe], made.winner)
-            at = place[price_row]
-            same = lambda value: np.full(len(row), value, dtype=np.int64)  # noqa: B023, E731  # used in this pass alone
-            for column, values in zip(
-                columns,
-                (
-                    row,
-                    segment,
-                    same(basis),
-                    same(names.index(component)),
-                    quantity,
-                    made.units[at],
-                    made.digits[at],
-                    day,
-                    start,
-                    end,
-                    price_row,
-                    label[at] + same(recipe) * 0,
-                ),
-                strict=True,
-            ):
-                column.append(values)
-        recipe_column = np.concatenate([ints([]), *(np.full(len(block[0]), block[4], dtype=np.int64) for block in self.blocks)])
-        flat = [np.concatenate([ints([]), *column]) for column in columns]
-        order = np.lexsort((flat[3], flat[1], flat[0]))
-        row, segment, basis_column, component_column, quantity, price, price_digits, day, start, end, price_row, label_column = (
-            column[order] for column in flat
+    def charges(self, item: Codes, prices: PriceBook, digits: int) -> tuple[Charges, tuple[Recipe, ...]]:
+        """All blocks with their prices, in order of (row, segment, component); and the recipes by number."""
+        recipes = tuple(self._recipes)
+        components = sorted({block.component for block in self._blocks})
+        shown: dict[str, int] = {"": 0}
+        price, price_digits, label = ([ints([])] for _ in range(3))
+        for block in self._blocks:
+            made, at = _prices_of(prices, recipes[block.recipe], block.price_row)
+            price.append(made.units[at])
+            price_digits.append(made.digits[at])
+            label.append(_shown(shown, recipes[block.recipe], made.winner)[at])
+
+        def each(value: Callable[[_Block], int]) -> Ints:
+            return np.concatenate([ints([]), *(np.full(len(block.row), value(block), dtype=np.int64) for block in self._blocks)])
+
+        def column(name: str) -> Ints:
+            return np.concatenate([ints([]), *(getattr(block, name) for block in self._blocks)])
+
+        row, segment, component = column("row"), column("segment"), each(lambda block: components.index(block.component))
+        order = np.lexsort((component, segment, row))
+        charges = Charges(
+            row=row[order],
+            segment=segment[order],
+            basis=codes(each(lambda block: BASES.index(block.basis))[order]),
+            component=Coded(tuple(components), codes(component[order])),
+            item=item[row[order]],
+            quantity=column("quantity")[order],
+            quantity_digits=digits,
+            price=np.concatenate(price)[order],
+            price_digits=np.concatenate(price_digits)[order],
+            day=column("day")[order],
+            start=column("start")[order],
+            end=column("end")[order],
+            recipe=codes(each(lambda block: block.recipe)[order]),
+            price_row=column("price_row")[order],
+            shown=Coded(tuple(shown), codes(np.concatenate(label)[order])),
         )
-        return Charges(
-            row, segment, codes(basis_column), Coded(tuple(names), codes(component_column)), item[row], quantity, digits, price, price_digits, day,
-            start, end, codes(recipe_column[order]), price_row, Coded(tuple(shown), codes(label_column)),
-        )  # fmt: skip
+        return charges, recipes
 
 
-def _shown(shown: list[str], recipe: Recipe, winner: Ints) -> Ints:
+def _prices_of(prices: PriceBook, recipe: Recipe, price_row: Ints) -> tuple[Made, Ints]:
+    """What a recipe makes of the distinct price rows, and which of them each charge has."""
+    if bool((price_row < 0).any()):
+        raise InvariantError("a charge has no price row; this is a fault of the engine, nothing was written")
+    used = np.zeros(len(prices.rows), dtype=np.bool_)
+    used[price_row] = True
+    distinct = np.flatnonzero(used)
+    place = np.zeros(len(prices.rows), dtype=np.int64)
+    place[distinct] = np.arange(len(distinct))
+    return prices.make(recipe, distinct), place[price_row]
+
+
+def _shown(shown: dict[str, int], recipe: Recipe, winner: Ints) -> Ints:
     """The number of the premiums that a description names (ids joined by `+`), for each made price; new ones are added to `shown`."""
-
-    def number(text: str) -> int:
-        if text not in shown:
-            shown.append(text)
-        return shown.index(text)
-
     if recipe.own:
-        return np.full(len(winner), number(recipe.own), dtype=np.int64)
+        return np.full(len(winner), shown.setdefault(recipe.own, len(shown)), dtype=np.int64)
     if recipe.combine == "largest":
-        return ints([number(premium) for premium in recipe.premiums])[winner]
-    return np.full(len(winner), number("+".join(recipe.premiums)), dtype=np.int64)
+        return ints([shown.setdefault(premium, len(shown)) for premium in recipe.premiums])[winner]
+    return np.full(len(winner), shown.setdefault("+".join(recipe.premiums), len(shown)), dtype=np.int64)
 
 
 def _facts_of(facts: Facts, rows: Ints) -> Facts:

@@ -17,8 +17,35 @@ from engine.ratebook.files import read_workspace_files
 ROOT = Path(__file__).resolve().parents[2]
 MONTHS = [(2024 + (8 + n) // 12, (8 + n) % 12 + 1) for n in range(26)]
 # Day of the month, start, hours: by day, by night, over midnight, short, on weekends and weekdays as the month has them.
-_TIMES = ((2, 7, 12), (3, 19, 12), (5, 15, 8), (6, 23, 8), (8, 7, 3), (9, 18, 12), (11, 5, 8), (13, 19, 12), (17, 6, 12), (18, 20, 12), (21, 7, 12), (25, 4, 12), (28, 17, 12))
-_HOLIDAYS = ((2024, 11, 28), (2025, 1, 1), (2025, 1, 20), (2025, 5, 26), (2025, 7, 4), (2025, 9, 1), (2025, 12, 25), (2026, 2, 16), (2026, 5, 25), (2026, 7, 3), (2026, 7, 4), (2026, 9, 7))
+_TIMES = (
+    (2, 7, 12),
+    (3, 19, 12),
+    (5, 15, 8),
+    (6, 23, 8),
+    (8, 7, 3),
+    (9, 18, 12),
+    (11, 5, 8),
+    (13, 19, 12),
+    (17, 6, 12),
+    (18, 20, 12),
+    (21, 7, 12),
+    (25, 4, 12),
+    (28, 17, 12),
+)
+_HOLIDAYS = (
+    (2024, 11, 28),
+    (2025, 1, 1),
+    (2025, 1, 20),
+    (2025, 5, 26),
+    (2025, 7, 4),
+    (2025, 9, 1),
+    (2025, 12, 25),
+    (2026, 2, 16),
+    (2026, 5, 25),
+    (2026, 7, 3),
+    (2026, 7, 4),
+    (2026, 9, 7),
+)
 
 
 def agency() -> RuleBook:
@@ -41,11 +68,15 @@ def sample(book: RuleBook) -> pl.DataFrame:
                 _add(rows, site, item, datetime(2026, 10, day, 19), 12, next(number), zone)
         for year, month, day in _HOLIDAYS:
             for begin in (7, 19):
-                _add(rows, site, "RN-MED", datetime(year, month, day, begin) - timedelta(days=begin == 19), 12, next(number), zone)
+                _add(
+                    rows, site, "RN-MED", datetime(year, month, day, begin) - timedelta(days=begin == 19), 12, next(number), zone
+                )
             eve = datetime(year, month, day) - timedelta(days=1)
             _add(rows, site, "RN-ER", eve + timedelta(hours=11), 12, next(number), zone)  # ends an hour before the holiday
         for year, month, day in ((2024, 11, 2), (2025, 3, 8), (2025, 11, 1), (2026, 10, 31)):
-            _add(rows, site, "RN-MED", datetime(year, month, day, 19), 12, next(number), zone)  # the clock changes in these nights
+            _add(
+                rows, site, "RN-MED", datetime(year, month, day, 19), 12, next(number), zone
+            )  # the clock changes in these nights
         for n, minutes in enumerate((30, 90, 119, 120, 300, 719, 720, 1_439, 1_440, 3_000)):
             for year, month in ((2024, 10), (2025, 2), (2025, 6), (2026, 4)):
                 _cancel(rows, site, datetime(year, month, 4 + n, 7), minutes, next(number), marked=False)
@@ -53,16 +84,34 @@ def sample(book: RuleBook) -> pl.DataFrame:
         _cancel(rows, site, datetime(2026, 5, 21, 7), 600, next(number), marked=True)
         for n, (begin, hours) in enumerate(((7, 12), (7, 1), (19, 12))):
             _add(rows, site, "RN-ER", datetime(2026, 3, 10 + n, begin), hours, next(number), zone, status="orientation")
-        rows.append(_row(site, "LPN", next(number)) | {"status": "no-show", "scheduled_start": "2026-04-01T07:00", "scheduled_end": "2026-04-01T15:00"})
+        rows.append(
+            _row(site, "LPN", next(number))
+            | {"status": "no-show", "scheduled_start": "2026-04-01T07:00", "scheduled_end": "2026-04-01T15:00"}
+        )
     text = {name: [row.get(name, "") for row in rows] for name in COLUMNS}
     return pl.DataFrame({**text, "file": ["sample.csv"] * len(rows), "row": list(range(2, len(rows) + 2))})
 
 
 def _row(site: str, item: str, number: int) -> dict[str, str]:
-    return {"id": f"M{number:06}", "site": site, "worker": f"W{number:06}", "item": item, "approved_by": "" if site == "harbor" else "L. Wu"}
+    return {
+        "id": f"M{number:06}",
+        "site": site,
+        "worker": f"W{number:06}",
+        "item": item,
+        "approved_by": "" if site == "harbor" else "L. Wu",
+    }
 
 
-def _add(rows: list[dict[str, str]], site: str, item: str, begin: datetime, hours: int, number: int, zone: ZoneInfo, status: str = "completed") -> None:
+def _add(
+    rows: list[dict[str, str]],
+    site: str,
+    item: str,
+    begin: datetime,
+    hours: int,
+    number: int,
+    zone: ZoneInfo,
+    status: str = "completed",
+) -> None:
     """A worked shift: some minutes off the quarter hour, with every sort of break in turn, now and then in charge."""
     start, end = begin + timedelta(minutes=number % 14 - 6), begin + timedelta(hours=hours, minutes=(number * 5) % 17 - 8)
     row = _row(site, item, number) | {"status": status, "start": _text(start, zone), "end": _text(end, zone)}
@@ -77,7 +126,10 @@ def _add(rows: list[dict[str, str]], site: str, item: str, begin: datetime, hour
 
 
 def _cancel(rows: list[dict[str, str]], site: str, begin: datetime, minutes: int, number: int, *, marked: bool) -> None:
-    row = _row(site, "RN-MED", number) | {"status": "cancelled", "cancelled_at": f"{begin - timedelta(minutes=minutes):%Y-%m-%dT%H:%M}"}
+    row = _row(site, "RN-MED", number) | {
+        "status": "cancelled",
+        "cancelled_at": f"{begin - timedelta(minutes=minutes):%Y-%m-%dT%H:%M}",
+    }
     row |= {"scheduled_start": f"{begin:%Y-%m-%dT%H:%M}", "scheduled_end": f"{begin + timedelta(hours=12):%Y-%m-%dT%H:%M}"}
     if marked:
         row |= {"mark_billable": "yes", "marked_by": "j.kim", "reason": "closed ward"}

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.bulk.charges import Rated
 from engine.dates import Period
 from engine.money import Decimals
 from engine.problems import InforceError
 from engine.ratebook.book import BreakTerms, FormulaVersion, PunchRounding, RuleBook, TermsEntry, TermValue
 from engine.steps.collect import collect
-from engine.steps.rate import Rated, Rater
+from engine.steps.rate import Rater
 from tests.agency.sample import agency, sample
 
 WHOLE = Period(date(2024, 9, 1), date(2026, 11, 1), "2024-09-01-to-2026-11-01")
@@ -40,7 +41,10 @@ def activity() -> Any:  # Any: Activity; cached
 def figures(rated: Rated) -> tuple[bytes, ...]:
     """Everything that is money: which row is charged what, at which price."""
     charges = rated.charges
-    return tuple(np.ascontiguousarray(column).tobytes() for column in (charges.row, charges.item, charges.quantity, charges.price, charges.price_digits))
+    return tuple(
+        np.ascontiguousarray(column).tobytes()
+        for column in (charges.row, charges.item, charges.quantity, charges.price, charges.price_digits)
+    )
 
 
 def moves(changed: RuleBook) -> bool:
@@ -61,11 +65,18 @@ def without_rules() -> Iterator[tuple[str, RuleBook]]:
     """The book without each of its rules."""
     for name, policy in book().policies.items():
         for rule in policy.rules:
-            left = tuple(replace(other, overrides=tuple(o for o in other.overrides if o != rule.id)) for other in policy.rules if other is not rule)
+            left = tuple(
+                replace(other, overrides=tuple(o for o in other.overrides if o != rule.id))
+                for other in policy.rules
+                if other is not rule
+            )
             yield f"rule {rule.id}", replace(book(), policies={**book().policies, name: replace(policy, rules=left)})
             if rule.start is not None:
                 undated = tuple(replace(other, start=None) if other is rule else other for other in policy.rules)
-                yield f"rule {rule.id} without its date", replace(book(), policies={**book().policies, name: replace(policy, rules=undated)})
+                yield (
+                    f"rule {rule.id} without its date",
+                    replace(book(), policies={**book().policies, name: replace(policy, rules=undated)}),
+                )
 
 
 def without_premiums() -> Iterator[tuple[str, RuleBook]]:
@@ -97,12 +108,18 @@ def without_terms() -> Iterator[tuple[str, RuleBook]]:
         for at, entry in enumerate(account.terms):
             for term in entry.values:
                 less = (*account.terms[:at], _less(entry, term), *account.terms[at + 1 :])
-                yield f"{account.account} {entry.start} {term}", replace(book(), accounts={**book().accounts, account.account: replace(account, terms=less)})
+                yield (
+                    f"{account.account} {entry.start} {term}",
+                    replace(book(), accounts={**book().accounts, account.account: replace(account, terms=less)}),
+                )
         for site in account.sites:
             for at, entry in enumerate(site.terms):
                 for term in entry.values:
                     less = (*site.terms[:at], _less(entry, term), *site.terms[at + 1 :])
-                    yield f"{site.site} {entry.start} {term}", replace(book(), sites={**book().sites, site.site: replace(site, terms=less)})
+                    yield (
+                        f"{site.site} {entry.start} {term}",
+                        replace(book(), sites={**book().sites, site.site: replace(site, terms=less)}),
+                    )
     first = book().default_terms[0]
     for term, value in first.values.items():
         if term != "approval":  # without it, what is billed does not change, only what is held
@@ -133,7 +150,10 @@ def without_overrides() -> Iterator[tuple[str, RuleBook]]:
             yield override.id, replace(book(), accounts={**book().accounts, account.account: replace(account, overrides=left)})
             if override.end is not None:
                 open_ = tuple(replace(other, end=None) if other is override else other for other in account.overrides)
-                yield f"{override.id} without its end", replace(book(), accounts={**book().accounts, account.account: replace(account, overrides=open_)})
+                yield (
+                    f"{override.id} without its end",
+                    replace(book(), accounts={**book().accounts, account.account: replace(account, overrides=open_)}),
+                )
 
 
 MUTANTS: Mapping[str, Any] = {  # Any: a function that yields mutants
@@ -162,7 +182,13 @@ def test_every_price_of_every_table_and_override_prices_a_shift() -> None:
         used.add(row.base.id)
         for premium in (*recipe.premiums, recipe.own):
             used |= {rate.id for (_, name), rate in row.premiums.items() if name == premium and rate is not None}
-    every = {f"{row.id}@{price.start}" for table in book().tables.values() for row in table.rows.values() for price in row.prices if price.value is not None}
+    every = {
+        f"{row.id}@{price.start}"
+        for table in book().tables.values()
+        for row in table.rows.values()
+        for price in row.prices
+        if price.value is not None
+    }
     every |= {f"{override.id}@{override.start}" for account in book().accounts.values() for override in account.overrides}
     assert every - used == set()
 

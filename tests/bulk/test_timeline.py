@@ -47,7 +47,9 @@ def test_time_in_a_window_is_the_minutes_that_read_so(zone: int, begin: int, len
     lines = timelines(ZONES, FIRST, FIRST + 45, WINDOWS, {"us": FOURTH})
     start = FIRST * 86_400 + begin * 60
     info = ZoneInfo(ZONES[zone])
-    readings = [(datetime.fromtimestamp(start + minute * 60, UTC).astimezone(info)).replace(tzinfo=None) for minute in range(length)]
+    readings = [
+        (datetime.fromtimestamp(start + minute * 60, UTC).astimezone(info)).replace(tzinfo=None) for minute in range(length)
+    ]
     expected = sum(inside(reading, window) for reading in readings) * 60
     found = lines.seconds(lines.with_window(window), codes([zone]), ints([start]), ints([start + length * 60]))
     assert int(found[0]) == expected

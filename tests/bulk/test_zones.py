@@ -14,7 +14,15 @@ from engine.arrays import NONE, ints
 from engine.bulk.zones import zone_table
 
 EPOCH = datetime(1970, 1, 1)
-ZONES = ("America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC", "America/Havana")
+ZONES = (
+    "America/New_York",
+    "America/Los_Angeles",
+    "Europe/Berlin",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "UTC",
+    "America/Havana",
+)
 FIRST, LAST = 19_700, 20_800  # 2023-12-09 .. 2026-12-13
 
 

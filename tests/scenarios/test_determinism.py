@@ -20,7 +20,11 @@ def month() -> list[dict[str, str]]:
         site = ("acme-east", "acme-west", "beta-clinic")[day % 3]
         item = ("RN", "ICU")[day % 2]
         start, end = (f"2026-10-{day:02}T{hour}" for hour in ("06:53", "19:20"))
-        rows.append(completed(f"d{day}", start, end, site=site, item=item, worker=f"w{day % 7}", charge_nurse="yes" if day % 5 == 0 else ""))
+        rows.append(
+            completed(
+                f"d{day}", start, end, site=site, item=item, worker=f"w{day % 7}", charge_nurse="yes" if day % 5 == 0 else ""
+            )
+        )
     rows += [
         completed("night", "2026-10-31T19:00", "2026-11-01T07:00", site="acme-west"),
         completed("eve", "2026-10-11T19:00", "2026-10-12T07:00", site="beta-clinic", item="ICU"),
@@ -35,7 +39,11 @@ def month() -> list[dict[str, str]]:
 
 def files_of(out: Path) -> dict[str, bytes]:
     """What an output folder holds, but for the seal (which names the run's knowledge) and lists of rows (which name files)."""
-    return {path.name: path.read_bytes() for path in out.iterdir() if path.name not in ("seal.json", "rejected.csv", "held.csv", "not-billed.csv")}
+    return {
+        path.name: path.read_bytes()
+        for path in out.iterdir()
+        if path.name not in ("seal.json", "rejected.csv", "held.csv", "not-billed.csv")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +89,10 @@ def as_parquet(path: Path) -> None:
 def test_hash_seed_zone_locale_and_workers_change_nothing(tmp_path: Path, expected: dict[str, bytes]) -> None:
     """Another hash seed, time zone and locale, and two rendering processes."""
     folder = make_workspace(tmp_path, month())
-    assert replayed(folder, "--jobs", "2", PYTHONHASHSEED="4242", TZ="Pacific/Kiritimati", LC_ALL="de_DE.UTF-8", LANG="C") == expected
+    assert (
+        replayed(folder, "--jobs", "2", PYTHONHASHSEED="4242", TZ="Pacific/Kiritimati", LC_ALL="de_DE.UTF-8", LANG="C")
+        == expected
+    )
 
 
 @pytest.mark.slow
@@ -92,8 +103,14 @@ def test_reordered_rule_rows_give_the_same_bytes(tmp_path: Path, expected: dict[
     head, *rows = geo.split("  - geo: ")
     changed = {
         "rates/geo-base.yaml": "# sorted otherwise\n" + head + "".join(f"  - geo: {row}" for row in reversed(rows)),
-        "rates/differentials.yaml": "\n".join([*texts["rates/differentials.yaml"].splitlines()[:6], *reversed(texts["rates/differentials.yaml"].splitlines()[6:])]) + "\n",
-        "rules/segments.yaml": "\n".join([*texts["rules/segments.yaml"].splitlines()[:3], *reversed(texts["rules/segments.yaml"].splitlines()[3:])]) + "\n",
+        "rates/differentials.yaml": "\n".join(
+            [*texts["rates/differentials.yaml"].splitlines()[:6], *reversed(texts["rates/differentials.yaml"].splitlines()[6:])]
+        )
+        + "\n",
+        "rules/segments.yaml": "\n".join(
+            [*texts["rules/segments.yaml"].splitlines()[:3], *reversed(texts["rules/segments.yaml"].splitlines()[3:])]
+        )
+        + "\n",
     }
     assert all(changed[name] != texts[name] for name in changed)
     folder = make_workspace(tmp_path, month(), changed)
@@ -122,7 +139,8 @@ def test_verify_and_against_find_every_changed_byte(tmp_path: Path) -> None:
     moved = inforce("replay", "2026-10", "-w", folder, "--verify")
     assert moved.returncode == 1
     assert "DRAFT-acme-2026-10: total was" in moved.stdout
-    assert "73.55" in moved.stdout and "DRAFT-beta" not in moved.stdout.split("rows read")[1]
+    assert "73.55" in moved.stdout
+    assert "DRAFT-beta" not in moved.stdout.split("rows read")[1]
 
 
 def test_one_account_alone_gets_the_body_of_the_full_run(tmp_path: Path) -> None:
