@@ -20,10 +20,11 @@ from bench.lines import Result
 from bench.workload import DAYS, ITEMS, SITES, Workload, day_of, month_of
 from engine.activity import Activity, Coded, empty_times
 from engine.arrays import NONE, Ints, codes, ints
+from engine.bulk.charges import Rated
 from engine.dates import DAY_SECONDS, day_number
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import build
-from engine.steps.rate import Rated, Rater
+from engine.steps.rate import Rater
 
 FIRST = day_number(day_of(0))
 MONTHS = month_of(day_of(DAYS - 1)) + 1

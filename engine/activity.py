@@ -111,17 +111,15 @@ class Activity:
         for name, column in (("at", self.at), ("day", self.day), *self.times.items(), *self.numbers.items()):
             if column.dtype != np.int64:
                 raise InvariantError(f"activity column {name!r} is {column.dtype}, not whole numbers; nothing was written")
-        same = self.at[1:] == self.at[:-1]
         if bool(np.any(self.at[1:] < self.at[:-1])):
             raise InvariantError("activity is not in order of its dating moments; nothing was written")
-        if bool(same.any()):
-            rows = np.flatnonzero(same)
-            left = [(self.source[int(i)], self.id[int(i)]) for i in rows]
-            right = [(self.source[int(i) + 1], self.id[int(i) + 1]) for i in rows]
-            if any(a >= b for a, b in zip(left, right, strict=True)):
-                raise InvariantError(
-                    "activity with one dating moment is not in strictly increasing order of source and id; nothing was written"
-                )
+        frame = pl.DataFrame({"at": self.at, "source": self.source, "id": self.id})
+        before = {name: pl.col(name).shift(1) for name in ("at", "source", "id")}
+        later = (pl.col("source") > before["source"]) | ((pl.col("source") == before["source"]) & (pl.col("id") > before["id"]))
+        if frame.select(((pl.col("at") == before["at"]) & ~later).any()).item():
+            raise InvariantError(
+                "activity of one dating moment is not in strictly increasing order of source and id; nothing was written"
+            )
 
 
 FateName = Literal["rejected", "elsewhere", "not billed", "held", "billed"]

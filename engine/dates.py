@@ -83,7 +83,10 @@ class Period:
 def parse_period(text: str) -> Period:
     """A calendar month (2026-10) or a half-open range of days (2026-10-01..2026-10-16)."""
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}", text, re.ASCII):
-        start = parse_day(f"{text}-01")
+        try:
+            start = parse_day(f"{text}-01")
+        except DateError:
+            raise DateError(f"{text!r} is not a period: there is no such month; write it like 2026-10") from None
         end = date(start.year + start.month // 12, start.month % 12 + 1, 1)
         return Period(start, end, text)
     first, dots, last = text.partition("..")

@@ -24,7 +24,7 @@ from engine.problems import InforceError, InvariantError
 from engine.ratebook.basis import parse_basis
 from engine.ratebook.book import Basis, BreakTerms, PunchRounding, RuleBook, TermValue, Window
 from engine.ratebook.policies import Decider
-from engine.ratebook.resolver import Decision
+from engine.ratebook.resolver import Decision, Slot, UndecidedError, resolve
 from engine.ratebook.slots import CompiledSlot, compile_slot
 
 _HOUR = 3600
@@ -42,10 +42,10 @@ def slots_of(book: RuleBook) -> dict[str, CompiledSlot]:
 class Rater:
     """A rule book made ready for rating; one for each process and rule book."""
 
-    def __init__(self, book: RuleBook) -> None:
+    def __init__(self, book: RuleBook, *, reference: Callable[[Slot, int], Decision] = resolve) -> None:
         self.book = book
         self.slots = slots_of(book)
-        self.decider = Decider([slot.slot for slot in self.slots.values()])
+        self.decider = Decider([slot.slot for slot in self.slots.values()], reference=reference)
 
     def rate(self, activity: Activity) -> Rated:
         """The charges of the activity. Every row ends billed or in `stopped`; a missing price refuses the whole run."""
@@ -121,7 +121,18 @@ class _Run:
                     known[key] = len(distinct)
                     distinct.append(terms)
                 table[number * count + start - first : number * count + end - first] = known[key]
-        return table[activity.site.codes * count + (activity.day - first)], tuple(distinct)
+        number = table[activity.site.codes * count + (activity.day - first)]
+        used = np.unique(number)
+        for which in used.tolist():
+            missing = [name for name in self.book.terms if name not in distinct[which]]
+            if missing:
+                row = int(np.flatnonzero(number == which)[0])
+                raise RatingError(
+                    f"{self._name(row)}: the term {missing[0]!r} has no value on that day.\n"
+                    f"Let the default terms ({self.book.default_terms[0].source if self.book.default_terms else 'rates/'}) start earlier, "
+                    f"or correct the date of the activity."
+                )
+        return codes(np.searchsorted(used, number)), tuple(distinct[which] for which in used.tolist())
 
     def _worked_time(self) -> Stretch:
         """Stages 2 and 3: recorded times rounded, breaks placed."""
@@ -218,7 +229,7 @@ class _Run:
             for number, buckets in enumerate(case.buckets):
                 try:
                     decision = self.decider.decide(slot, merged_bits(groupings, buckets))
-                except InforceError as error:
+                except UndecidedError as error:
                     row = int(rows[int(np.flatnonzero(case.cell == number)[0])])
                     raise RatingError(f"{self._name(row)}: {error}") from error
                 of_cell.append(place.setdefault(decision, len(place)))
