@@ -24,13 +24,16 @@ COLUMNS = (
     "cancelled_at", "break_start", "break_end", "break_minutes", "mark_billable", "mark_held", "mark_excluded", "marked_by", "reason",
     "approved_by", "charge_nurse",
 )  # fmt: skip
+# What starts before the first day is in the book after the commit, so each rate is known before it applies. The approvers are
+# those of the entries. The book's own dates decide what a commit holds; `tests/demo` keeps the two in step.
 _HISTORY = (
-    (date(2024, 10, 1), "2024-08-30T09:12:00-0700", "Dana Ortiz", "Opening book: geo rates, accounts and terms from September 2024", "P. Nair"),
-    (date(2025, 4, 2), "2025-03-17T14:40:00-0700", "Dana Ortiz", "2025 contracts: Mercy, St. Mary, Los Angeles review, short-notice addendum 2025-A", "P. Nair"),
-    (date(2025, 11, 30), "2025-10-28T10:05:00-0700", "Min Lee", "Market review 2025, night differential 12.50 %, Bayview emergency price", "P. Nair"),
-    (date(2026, 2, 15), "2025-12-15T16:21:00-0800", "Min Lee", "Rates and contracts of 2026; floor of 3.50 for percentage premiums", "D. Ortiz"),
-    (date(2026, 8, 15), "2026-05-29T11:33:00-0700", "Dana Ortiz", "Mid-year review, Sunset addendum 2026-B, summer programme at Summit Peak", "P. Nair"),
-    (date(9999, 1, 1), "2026-09-18T13:02:00-0700", "Min Lee", "Autumn: Mercy surge contract C-88, Mercy Valley moves to the Bay geo, Denver review", "D. Ortiz"),
+    (date(2024, 10, 1), "2024-08-30T09:12:00-0700", "Priya Nair", "Opening book: geo rates, accounts and terms from September 2024", "D. Ortiz", "M. Lee"),
+    (date(2025, 2, 1), "2024-11-21T15:27:00-0800", "Tessa Brandt", "Contracts of 2025: St. Mary volume agreement, Mercy Valley minimum, pilot ward at Harbor", "M. Lee"),
+    (date(2025, 6, 15), "2025-02-19T14:40:00-0800", "Priya Nair", "Los Angeles and Chicago reviews, short-notice addendum 2025-A, Bayview emergency price", "D. Ortiz", "M. Lee"),
+    (date(2025, 10, 15), "2025-06-16T10:05:00-0700", "Omar Haddad", "Market review 2025, night differential 12.50 %, bridge price for respiratory therapists", "D. Ortiz", "M. Lee"),
+    (date(2026, 2, 15), "2025-10-23T16:21:00-0700", "Tessa Brandt", "Rates and contracts of 2026; floor of 3.50 for percentage premiums", "D. Ortiz", "M. Lee"),
+    (date(2026, 8, 15), "2026-02-20T11:33:00-0800", "Omar Haddad", "Reviews of 2026, Sunset addendum 2026-B, summer programme at Summit Peak", "D. Ortiz", "M. Lee"),
+    (date(9999, 1, 1), "2026-08-21T13:02:00-0700", "Tessa Brandt", "Autumn: Mercy surge contract C-88, Mercy Valley moves to the Bay geo, Los Angeles and Denver reviews", "D. Ortiz", "M. Lee"),
 )  # fmt: skip
 _FIRST = ("Ana", "Ben", "Carla", "Devon", "Elena", "Farid", "Grace", "Hugo", "Imani", "Jonas", "Kim", "Lena", "Mateo", "Nadia", "Omar", "Priya", "Quinn", "Rosa", "Sam", "Tara")  # fmt: skip
 _LAST = ("Alvarez", "Brooks", "Chen", "Diaz", "Evans", "Fischer", "Garcia", "Hall", "Ito", "Jensen", "Kaur", "Lopez", "Moreau", "Nguyen", "Okafor", "Patel", "Reyes", "Silva", "Tran", "Weiss")  # fmt: skip
@@ -44,7 +47,7 @@ class DemoError(InforceError):
 
 @dataclass(frozen=True, slots=True)
 class DemoSummary:
-    """What was made: how many rows of activity and commits."""
+    """What was made: how many rows of activity, and how many commits (none without git)."""
 
     rows: int
     commits: int
@@ -89,23 +92,30 @@ def write_csv(path: Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 def _write_history(folder: Path, files: dict[str, bytes]) -> int:
-    """Commits the book as it grew: each commit holds what starts before its day. Without git, only the last state is written."""
-    steps: Sequence[tuple[date, str, str, str, str]] = _HISTORY
+    """Commits the book as it grew, and says how many commits that made. Without git, only the last state is written."""
     if _git(folder, "--version") is None:
-        steps = _HISTORY[-1:]
-    else:
-        _git(folder, "init", "-q", "-b", "main")
-    for until, when, author, subject, approver in steps:
-        for name, data in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data if path.suffix != ".yaml" or name == "parties.yaml" else as_of(data.decode(), until).encode())
+        _write(folder, files, _HISTORY[-1][0])
+        return 0
+    _git(folder, "init", "-q", "-b", "main", "--template=")
+    _git(folder, "config", "user.name", "Larkspur Finance")
+    _git(folder, "config", "user.email", "finance@larkspur.example")
+    for until, when, author, subject, *approvers in _HISTORY:
+        _write(folder, files, until)
         email = f"{author.split()[0].lower()}@larkspur.example"
         names = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": author, "GIT_COMMITTER_EMAIL": email}
         dates = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+        trailers = "\n".join(f"Approved-by: {approver}" for approver in approvers)
         _git(folder, "add", "-A", env=names)
-        _git(folder, "commit", "-q", "-m", subject, "-m", f"Approved-by: {approver}", env=names | dates)
-    return len(steps)
+        _git(folder, "commit", "-q", "-m", subject, "-m", trailers, env=names | dates)
+    return len(_HISTORY)
+
+
+def _write(folder: Path, files: dict[str, bytes], until: date) -> None:
+    """The files as they were before anything was known that starts on `until` or later."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data if path.suffix != ".yaml" or name == "parties.yaml" else as_of(data.decode(), until).encode())
 
 
 def as_of(text: str, until: date) -> str:
@@ -151,6 +161,10 @@ def _leads_nothing(lines: Sequence[str], at: int) -> bool:
 
 
 def _git(folder: Path, *words: str, env: dict[str, str] | None = None) -> str | None:
+    """What git says, or None if there is no git. It hears nothing of the machine's settings, nor of a repository around us:
+    a git hook sets GIT_DIR, and the example would be committed to the repository of whoever called it.
+    """
+    around = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name == "GIT_EXEC_PATH"}
     settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(
@@ -158,7 +172,7 @@ def _git(folder: Path, *words: str, env: dict[str, str] | None = None) -> str | 
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, **settings, **(env or {})},
+            env={**around, **settings, **(env or {})},
         )
     except FileNotFoundError:
         return None

@@ -1,0 +1,130 @@
+"""The fast engine and the slow evaluator say the same to the cent, on generated rule books and months of shifts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from engine.dates import Period
+from engine.formulas.language import BoundsError
+from engine.pipeline import Preview, preview
+from engine.problems import InforceError
+from engine.ratebook.book import RuleBook
+from engine.ratebook.build import build
+from engine.reference.evaluate import CannotPriceError, Outcome, evaluate
+from engine.steps.rate import Rater
+from tests.properties.strategies import Case, cases
+
+SEEN: Counter[str] = Counter()
+
+
+def engine(book: RuleBook, case: Case) -> Preview:
+    """The fast engine's preview."""
+    names = [column.column for column in book.kinds["shift"].columns]
+    cells = {name: [row.get(name, "") for row in case.rows] for name in names}
+    raw = pl.DataFrame({**cells, "file": ["rows"] * len(case.rows), "row": list(range(len(case.rows)))})
+    return preview(Rater(book), "shift", raw, Period(case.start, case.end, "generated"))
+
+
+def lines_of(found: Preview) -> dict[str, list[tuple[object, ...]]]:
+    """What the fast engine bills, as plain values."""
+    said = {}
+    for each in found.assembled:
+        amounts: dict[int, list[tuple[str, int, str, str, str, int]]] = {}
+        for row in each.backup.iter_rows(named=True):
+            charge = (row["id"], row["segment"], row["component"], row["service_day"], row["quantity"], row["amount"])
+            amounts.setdefault(row["line"], []).append(charge)
+        said[each.invoice.account] = [
+            (line.section, line.item, line.description, str(line.quantity), str(line.price), line.amount, amounts[line.line])
+            for line in each.invoice.lines
+        ]
+    return said
+
+
+def expected_lines(outcome: Outcome) -> dict[str, list[tuple[object, ...]]]:
+    """What the slow evaluator bills, as plain values."""
+    said = {}
+    for account, lines in outcome.lines.items():
+        said[account] = [
+            (
+                line.site, line.item, line.description, str(line.quantity), str(line.price), line.amount,
+                [(outcome.rows[c.row].id, c.segment, c.component, c.service_day.isoformat(), _quantity(c.quantity, c.quantity_digits), a) for c, a in line.charges],
+            )
+            for line in lines
+        ]  # fmt: skip
+    return said
+
+
+def _quantity(units: int, digits: int) -> str:
+    return f"{units / 10**digits:.{digits}f}" if digits else str(units)
+
+
+def fates_of(found: Preview, rows: int) -> dict[int, tuple[str, str]]:
+    """The fate of each row by its number; elsewhere and billed are told apart by what was rated."""
+    said = {fate.row: (fate.fate, fate.rule) for fate in found.fates} | {
+        reject.row: ("rejected", "") for reject in found.collected.rejects
+    }
+    rated = {int(found.collected.places["row"][n]) for n in range(len(found.rated.activity))}
+    return {row: said.get(row, ("billed", "") if row in rated else ("elsewhere", "")) for row in range(rows)}
+
+
+@pytest.mark.slow
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(cases())
+def test_the_two_evaluators_agree_to_the_cent(case: Case) -> None:
+    book = build(case.files)
+    try:
+        outcome = evaluate(book, case.rows, case.start, case.end)
+    except (CannotPriceError, BoundsError):
+        with pytest.raises(InforceError):
+            engine(book, case)
+        SEEN["refused"] += 1
+        return
+    found = engine(book, case)
+    assert fates_of(found, len(case.rows)) == {
+        row: (fate, "" if fate == "rejected" else rule) for row, (fate, rule) in outcome.fates.items()
+    }
+    assert lines_of(found) == expected_lines(outcome)
+    assert {each.invoice.account: each.invoice.total for each in found.assembled} == outcome.totals
+    _count(case, outcome)
+
+
+def _count(case: Case, outcome: Outcome) -> None:
+    """Notes which of the hard features a case that bills something has."""
+    billed = [row for row in outcome.rows if outcome.fates[row.number][0] == "billed"]
+    SEEN["cases"] += 1
+    SEEN["at least two sites"] += len({row.cells["site"] for row in billed}) > 1
+    SEEN["at least two weeks"] += len({row.day.isocalendar()[:2] for row in billed}) > 1
+    SEEN["a clock change inside a shift"] += any(
+        _changes_clock(case.zones[row.cells["site"]], row.times["start"], row.times["end"]) for row in billed
+    )
+    SEEN["a rate change inside a shift"] += any(charge.segment > 0 and charge.basis == "worked" for charge in outcome.charges)
+    SEEN["something billed"] += bool(billed)
+
+
+def _changes_clock(zone: str, start: int | None, end: int | None) -> bool:
+    if start is None or end is None:
+        return False
+    first, last = (
+        datetime.fromtimestamp(each, UTC).astimezone(ZoneInfo(zone)).utcoffset() or timedelta() for each in (start, end)
+    )
+    return first != last
+
+
+@pytest.mark.slow
+def test_the_cases_are_hard_enough(capsys: pytest.CaptureFixture[str]) -> None:
+    """At least a tenth of the cases has each of the features; runs after the property, in the same process."""
+    if not SEEN["cases"]:
+        test_the_two_evaluators_agree_to_the_cent()
+    with capsys.disabled():
+        print(
+            "\n" + ", ".join(f"{name}: {count / SEEN['cases']:.0%}" for name, count in sorted(SEEN.items()) if name != "cases"),
+            f"of {SEEN['cases']} cases",
+        )
+    for feature in ("at least two sites", "at least two weeks", "a clock change inside a shift", "a rate change inside a shift"):
+        assert SEEN[feature] * 10 >= SEEN["cases"], feature
