@@ -81,7 +81,8 @@ def share_out(groups: Ints, exact: Exact, divisor: int, totals: Exact) -> Ints:
     `groups` is non-decreasing; within a group the earlier part wins a tie. Mirrors for totals below zero.
     The columnar twin of `engine.money.shares`.
     """
-    sign = np.where(totals < 0, -1, 1)
+    below = (totals < 0) | ((totals == 0) & (group_sums(groups, exact, len(totals)) < 0))
+    sign = np.where(below, -1, 1)
     size = exact * sign[groups]
     floors = size // divisor
     left = totals * sign - group_sums(groups, floors, len(totals))

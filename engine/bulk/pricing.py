@@ -74,10 +74,14 @@ class Made:
 
 @dataclass(slots=True)
 class PriceBook:
-    """The price rows of the pairs of site and item that occur, found by pair and day without searching."""
+    """The price rows of the pairs of site and item that occur, found by pair and day without searching.
+
+    Rows with one number in `same` follow one another with the same rates in force (only what an override replaces differs).
+    """
 
     book: RuleBook
     rows: tuple[PriceRow, ...]
+    same: Codes
     first_day: int
     days: int
     at: Codes
@@ -88,6 +92,10 @@ class PriceBook:
         """The price row of each pair on each day."""
         found: Ints = self.at[pair.astype(np.int64) * self.days + (day - self.first_day)].astype(np.int64)
         return found
+
+    def changes(self, pair: Codes | Ints, day: Ints) -> Bools:
+        """Whether a rate in force changes from the day before to each day."""
+        return np.asarray(self.same[self.row(pair, day)] != self.same[self.row(pair, day - 1)])
 
     def epoch(self, day: Ints) -> Ints:
         """The formula epoch of each day."""
@@ -206,20 +214,25 @@ def price_book(book: RuleBook, pairs: Sequence[tuple[str, str]], first_day: int,
         }
     )
     rows: list[PriceRow] = []
+    same: list[int] = []
     days = last_day - first_day + 1
     at = np.full(max(len(pairs), 1) * days, -1, dtype=np.int32)
     for number, (site, item) in enumerate(pairs):
         sources = [_Timeline(book, book.items[item].table, site, item, "")]
         sources += [_Timeline(book, table, site, item, premium) for table, premium in reads]
+        before: list[str] = []
         changes = sorted({first_day, *(day for source in sources for day in source.changes if first_day < day <= last_day)})
         for start, end in zip(changes, [*changes[1:], last_day + 1], strict=True):
             found = [source.on(start) for source in sources]
             at[number * days + start - first_day : number * days + end - first_day] = len(rows)
+            ids = [rate.id if rate else "" for rate in found]
+            same.append(same[-1] if start > first_day and ids == before else len(rows))
+            before = ids
             rows.append(PriceRow(site, item, start, end, found[0], dict(zip(reads, found[1:], strict=True))))
     epochs = sorted(
         {day for formula in book.formulas.values() for version in formula.versions for day in (version.start, version.end) if day}
     )
-    return PriceBook(book, tuple(rows), first_day, days, codes(at), tuple(epochs))
+    return PriceBook(book, tuple(rows), codes(same), first_day, days, codes(at), tuple(epochs))
 
 
 class _Timeline:

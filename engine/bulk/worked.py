@@ -141,7 +141,7 @@ def cut(lines: Timelines, zone: Codes, prices: PriceBook, pair: Codes, worked: S
         rows, step = np.flatnonzero(last_day > first_day), 1
         while len(rows):
             later = first_day[rows] + step
-            changed = prices.row(pair[rows], later) != prices.row(pair[rows], later - 1)
+            changed = prices.changes(pair[rows], later)
             at = rows[changed]
             cut_rows.append(at)
             cut_day.append(later[changed])

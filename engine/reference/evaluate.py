@@ -208,12 +208,11 @@ class _Shift:
             if basis.form == "fixed" and basis.term is not None:
                 seconds = int(self.terms[basis.term])  # type: ignore[arg-type]  # a duration
             if basis.form == "scheduled":
-                length = Fraction(self._planned()) * Fraction(*basis.share)
-                whole = length.numerator // length.denominator
+                length = max(Fraction(self._planned()) * Fraction(*basis.share), Fraction(basis.at_least))
+                seconds = length.numerator // length.denominator
                 if basis.round_up:
                     steps = length / basis.round_up
-                    whole = -(-steps.numerator // steps.denominator) * basis.round_up
-                seconds = max(whole, basis.at_least)
+                    seconds = -(-steps.numerator // steps.denominator) * basis.round_up
             found = [self._flat(basis.form, seconds)]
         charges = [charge for charge in found if charge.quantity]
         if not charges:
@@ -397,7 +396,7 @@ class _Shift:
             charges.append(self._charge(number, component, basis, shown, sum(parts), price, spans[number]))
         if fill:
             base = self._base(self.row.day)
-            charges.append(self._charge(segment + 1, "fill", "fill", (), quantities[-1], (base.units, base.digits), self.row.day))
+            charges.append(self._charge(max(segment, 0) + 1, "fill", "fill", (), quantities[-1], (base.units, base.digits), self.row.day))
         return charges
 
     def _all_ticks(self) -> list[tuple[int, int, int]]:

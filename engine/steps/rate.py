@@ -296,14 +296,16 @@ class _Run:
                 seconds[rows] = each.seconds
             elif each.form == "scheduled":
                 length = self._planned_length(rows)
-                up, down = each.share
-                step = each.round_up or 1
-                # ceil(length x share / step) x step, in whole numbers; without a step the share is floored to the second
-                scaled = -(-(length * up) // (down * step)) * step if each.round_up else length * up // down
-                seconds[rows] = np.where(
-                    self.activity.times["scheduled_start"][rows] == NONE, 0, np.maximum(scaled, each.at_least)
-                )
+                seconds[rows] = self._scheduled_seconds(rows, each)
         return seconds
+
+    def _scheduled_seconds(self, rows: Ints, basis: Basis) -> Ints:
+        """The share of the scheduled time, at least what is agreed, then rounded up; without a step, whole seconds are taken."""
+        up, down = basis.share
+        length = np.maximum(self._planned_length(rows) * up, basis.at_least * down)  # in parts of a second: `down` of them
+        step = basis.round_up
+        seconds = -(-length // (down * step)) * step if step else length // down
+        return np.where(self.activity.times["scheduled_start"][rows] == NONE, 0, seconds)
 
     def _planned_length(self, rows: Ints) -> Ints:
         length = np.maximum(self.scheduled[1][rows] - self.scheduled[0][rows], 0)

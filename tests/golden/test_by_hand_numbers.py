@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from engine.arrays import ints
 from engine.bulk.assembled import Assembled
 from engine.dates import parse_period
 from engine.steps.assemble import assemble
@@ -47,12 +50,61 @@ def test_half_a_cent_goes_away_from_zero_and_a_reversal_mirrors_it() -> None:
     assert backup(reversal) == [("a", 0, "base", "-0.50", "58.33", "-29.1650", "-29.17")]
 
 
+@pytest.mark.parametrize(("half", "amount"), [("up", "29.17"), ("even", "29.16"), ("down", "29.16")])
+def test_the_amount_is_rounded_as_declared(half: str, amount: str) -> None:
+    """
+    0.50 h x 58.33 = 2,916.5 cents: up 2,917; even 2,916; down 2,916. A reversal mirrors each.
+    """
+    edits = (AT_58_33, ("rules/rounding.yaml", "amount: { half: up }", f"amount: {{ half: {half} }}"))
+    found = bill(completed("a", "2026-10-06T08:00", "2026-10-06T08:30"), edits=edits)
+
+    assert found.lines == [("acme-east", "Registered nurse", "0.50", "58.33", amount)]
+    assert lines(mirrored(found)) == [("acme-east", "Registered nurse", "-0.50", "58.33", f"-{amount}")]
+
+
+@pytest.mark.parametrize(
+    ("half", "hours", "amount"), [("up", "8.3", "581.00"), ("even", "8.2", "574.00"), ("down", "8.2", "574.00")]
+)
+def test_the_quantity_is_rounded_as_declared(half: str, hours: str, amount: str) -> None:
+    """
+    Tenths of an hour here. Tuesday 6 October 08:00-16:15, no break: 8.25 h -> up 8.3 x 70.00 = 581.00; even and down 8.2 x 70.00 = 574.00
+    """
+    rounding = ("rules/rounding.yaml", "{ digits: 2, half: up }", f"{{ digits: 1, half: {half} }}")
+    found = bill(completed("a", "2026-10-06T08:00", "2026-10-06T16:15", break_minutes="0"), edits=(rounding,))
+
+    assert found.lines == [("acme-east", "Registered nurse", hours, "70.00", amount)]
+
+
+def test_a_line_of_no_amount_and_no_quantity_stands_with_the_rows_behind_it() -> None:
+    """
+    Tuesday and Wednesday 08:00-12:00 at 70.00, Tuesday's reversed: -280.00 + 280.00; Wednesday night 19:00-22:00 stays:
+      0.00 h x 70.00 =   0.00
+      3.00 h x 80.50 = 241.50
+    """
+    found = bill(
+        completed("a", "2026-10-06T08:00", "2026-10-06T12:00"),
+        completed("b", "2026-10-07T08:00", "2026-10-07T12:00"),
+        completed("c", "2026-10-07T19:00", "2026-10-07T22:00"),
+    )
+    charges = found.found.rated.charges
+    signs = ints([-1 if found.found.rated.activity.id[row] == "a" else 1 for row in charges.row.tolist()])
+    rated = replace(found.found.rated, charges=replace(charges, quantity=charges.quantity * signs))
+    (one,) = assemble(found.book, rated, parse_period("2026-10"))
+
+    assert lines(one) == [
+        ("acme-east", "Registered nurse", "0.00", "70.00", "0.00"),
+        ("acme-east", "Registered nurse, night", "3.00", "80.50", "241.50"),
+    ]
+
+
 def test_a_lines_amount_is_shared_over_its_rows_and_equal_remainders_favour_the_earlier() -> None:
     """
     Three half hours on 6, 7 and 8 October at 58.33: 1.50 h x 58.33 = 87.495 -> 87.50, not 3 x 29.17 = 87.51.
     Each row is exactly 29.165: floors 3 x 29.16 = 87.48; two cents left go to the first two rows: 29.17 + 29.17 + 29.16 = 87.50.
     """
-    found = bill(*(completed(f"s{day}", f"2026-10-0{day}T08:00", f"2026-10-0{day}T08:30") for day in (8, 6, 7)), edits=(AT_58_33,))
+    found = bill(
+        *(completed(f"s{day}", f"2026-10-0{day}T08:00", f"2026-10-0{day}T08:30") for day in (8, 6, 7)), edits=(AT_58_33,)
+    )
 
     assert found.lines == [("acme-east", "Registered nurse", "1.50", "58.33", "87.50")]
     assert found.total == "87.50"

@@ -30,7 +30,11 @@ LADDER: tuple[Edit, ...] = (
     ),
 )
 PLANNED_BREAK: Edit = ("rates/terms-default.yaml", "unplaced: middle", "unplaced: middle, planned: yes")
-WEEKEND_LIKE_NIGHT: Edit = ("rates/differentials.yaml", "weekend, prices: { 2024-01-01: 10 }", "weekend, prices: { 2024-01-01: 15 }")
+WEEKEND_LIKE_NIGHT: Edit = (
+    "rates/differentials.yaml",
+    "weekend, prices: { 2024-01-01: 10 }",
+    "weekend, prices: { 2024-01-01: 15 }",
+)
 SMALL_NIGHT: Edit = ("rates/differentials.yaml", "night, prices: { 2024-01-01: 15 }", "night, prices: { 2024-01-01: 10 }")
 EIGHT_HOURS_AT_LEAST: Edit = ("rates/accounts/acme.yaml", "min-hours: 4h", "min-hours: 8h")
 IN_CHARGE_ON_WEEKENDS: Edit = (
@@ -97,6 +101,26 @@ def test_holiday_is_multiplied_on_the_price_with_night() -> None:
         ("beta-clinic", "Registered nurse, night, holiday", "3.75", "111.38", "417.68"),
     ]
     assert found.total == "788.93"
+
+
+def test_a_holiday_is_its_actual_or_its_observed_day_as_the_window_says() -> None:
+    """
+    4 July 2026 is a Saturday, observed on Friday the 3rd; the window goes from 19:00 the day before to 07:00 the day after.
+    Saturday 4 July 05:00-09:00, a weekend, night until 07:00: 70.00 + 10.50 + 7.00 + 35.00 = 122.50.
+      05:00-07:00  in both windows                     2.00 h x 122.50 = 245.00
+      07:00-09:00  actual: holiday until Sunday 07:00  2.00 h x 112.00 = 224.00    together 469.00
+                   observed: ended at 07:00            2.00 h x  77.00 = 154.00    together 399.00
+    """
+    row = completed("a", "2026-07-04T05:00", "2026-07-04T09:00")
+    observed: Edit = ("rules/segments.yaml", "day: actual", "day: observed")
+    both = ("acme-east", "Registered nurse, night, weekend, holiday", "2.00", "122.50", "245.00")
+
+    actual = bill(row, period="2026-07")
+    assert actual.lines == [both, ("acme-east", "Registered nurse, weekend, holiday", "2.00", "112.00", "224.00")]
+    assert actual.total == "469.00"
+    on_friday = bill(row, period="2026-07", edits=(observed,))
+    assert on_friday.lines == [both, ("acme-east", "Registered nurse, weekend", "2.00", "77.00", "154.00")]
+    assert on_friday.total == "399.00"
 
 
 def test_beta_counts_the_wall_clock_on_the_night_it_is_set_back() -> None:
@@ -267,6 +291,26 @@ def test_a_planned_break_comes_off_the_scheduled_time_before_the_share() -> None
     assert found.lines == [("acme-east", "Registered nurse, cancelled, billed as scheduled", "4.00", "70.00", "280.00")]
 
 
+def test_at_least_is_taken_before_rounding_up() -> None:
+    """
+    Law 4.2: the share, at least `at-least`, then rounded up. At least 100 min and up to 30 min here; 07:00-10:00 = 180 min.
+      half = 90 min -> at least 100 -> up to 120:  2.00 h x 70.00 = 140.00
+    """
+    at_least: Edit = ("rules/billable.yaml", "at-least: 2h, round-up: 15min", "at-least: 100min, round-up: 30min")
+    found = bill(cancelled("a", "2026-10-08T07:00", "2026-10-08T10:00", "2026-10-07T20:00", **MARKED), edits=(at_least,))
+
+    assert found.lines == [("acme-east", "Registered nurse, cancelled, billed as scheduled", "2.00", "70.00", "140.00")]
+
+
+def test_a_cancellation_has_no_premium_and_no_minimum() -> None:
+    """
+    Columbus day at acme-west, a night, at least 4 h of work: cancelled an hour ahead all the same 2.00 h x 66.00 = 132.00
+    """
+    found = bill(cancelled("a", "2026-10-12T19:00", "2026-10-13T07:00", "2026-10-12T18:00", site="acme-west"))
+
+    assert found.lines == [("acme-west", "Registered nurse, late cancellation", "2.00", "66.00", "132.00")]
+
+
 # --- minimum hours
 
 
@@ -335,6 +379,27 @@ def test_fill_comes_after_all_segments_at_the_base_price_of_the_dating_day() -> 
         ("a", 2, "fill", "2.00", "80.00", "160.0000", "160.00"),
         ("a", 0, "night", "4.50", "92.00", "414.0000", "414.00"),
         ("a", 1, "night", "0.50", "94.30", "47.1500", "47.15"),
+    ]
+
+
+def test_fill_is_priced_on_the_dating_day_even_where_no_work_is() -> None:
+    """
+    At least 5 h everywhere here. Wednesday 14 October 23:53 to Thursday 04:07 is billed 00:00 to 04:00, on the 15th; it is dated on the 14th.
+      night  4.00 h x 83.43 = 333.72     72.55 + 10.88, the price of the 15th
+      fill   1.00 h x 70.00 =  70.00     the price of the 14th; on its line nobody worked
+                              403.72
+    """
+    five: Edit = ("rates/terms-default.yaml", "min-hours: 0h", "min-hours: 5h")
+    found = bill(completed("a", "2026-10-14T23:53", "2026-10-15T04:07"), edits=(five,))
+
+    assert found.lines == [
+        ("acme-east", "Registered nurse (0.00 h worked, 1.00 h to the agreed minimum)", "1.00", "70.00", "70.00"),
+        ("acme-east", "Registered nurse, night", "4.00", "83.43", "333.72"),
+    ]
+    assert found.total == "403.72"
+    assert found.backup == [
+        ("a", 1, "fill", "1.00", "70.00", "70.0000", "70.00"),
+        ("a", 0, "night", "4.00", "83.43", "333.7200", "333.72"),
     ]
 
 

@@ -12,6 +12,11 @@ from tests.golden.bills import BY_START, BY_WALL, NO_ROUNDING, Edit, bill
 from tests.workspaces import completed
 
 PER_INTERVAL: Edit = ("rates/terms-default.yaml", "per: punch", "per: interval")
+NO_DEDUCTION: Edit = (
+    "rates/terms-default.yaml",
+    "break: { after: 6h, length: 30min, unplaced: middle }",
+    "break: none",
+)
 BREAKS_AS_PUNCHED: Edit = ("rates/terms-default.yaml", "half: up, per:", "half: up, breaks: no, per:")
 
 
@@ -248,7 +253,71 @@ def test_the_start_as_written_picks_the_period() -> None:
     assert bill(row, period="2026-09").lines == [("acme-east", "Registered nurse, night", "4.00", "80.50", "322.00")]
 
 
-# --- breaks
+@pytest.mark.parametrize(
+    ("half", "punch", "interval", "total"),
+    [
+        ("up", ("8.50", "595.00"), ("8.50", "595.00"), "1,190.00"),
+        ("down", ("8.50", "595.00"), ("8.00", "560.00"), "1,155.00"),
+        ("even", ("9.00", "630.00"), ("8.00", "560.00"), "1,190.00"),
+    ],
+)
+def test_a_punch_half_way_between_two_steps_goes_as_declared(
+    half: str, punch: tuple[str, str], interval: tuple[str, str], total: str
+) -> None:
+    """
+    To 30 minutes, no breaks.
+    a  acme-east, each punch, Tuesday 08:15-16:45
+         up 08:30-17:00 = 8.50 h   down 08:00-16:30 = 8.50 h   even 08:00 (step 16, not 17) to 17:00 (step 34, not 33) = 9.00 h
+    b  acme-west, the interval, Tuesday 08:00-16:15 = 8:15 = 16.5 steps
+         up 17 = 8.50 h            down 16 = 8.00 h            even 16 = 8.00 h
+    RN costs 70.00 at acme-east; acme-west is priced as NYC here: 70.00 too.
+    """
+    rounding = f"{{ to: 30min, half: {half}, per: "
+    default = ("rates/terms-default.yaml", "{ to: 15min, half: up, per: punch }", rounding + "punch }")
+    west = ("rates/accounts/acme.yaml", "min-hours: 4h,", f"min-hours: 4h, punch-rounding: {rounding}interval }},")
+    geo = ("rates/accounts/acme.yaml", "2024-01-01: NYC, 2025-07-01: LA", "2024-01-01: NYC")
+    found = bill(
+        completed("a", "2026-10-06T08:15", "2026-10-06T16:45", break_minutes="0"),
+        completed("b", "2026-10-06T08:00", "2026-10-06T16:15", break_minutes="0", site="acme-west"),
+        edits=(default, west, geo),
+    )
+
+    assert found.lines == [
+        ("acme-east", "Registered nurse", punch[0], "70.00", punch[1]),
+        ("acme-west", "Registered nurse", interval[0], "70.00", interval[1]),
+    ]
+    assert found.total == total
+
+
+# --- meal breaks
+
+
+def test_a_punched_break_is_cut_out_where_it_was_punched_also_where_no_break_is_deducted() -> None:
+    """
+    `break: none` deducts nothing of itself; law 3.2: a punched break is cut out.
+    Tuesday 6 October 08:00-12:00, meal 09:00-10:00: 3.00 h x 70.00 = 210.00
+    """
+    meal = {"break_start": "2026-10-06T09:00", "break_end": "2026-10-06T10:00"}
+    found = bill(completed("a", "2026-10-06T08:00", "2026-10-06T12:00", **meal), edits=(NO_DEDUCTION,))
+
+    assert found.lines == [("acme-east", "Registered nurse", "3.00", "70.00", "210.00")]
+
+
+def test_a_punched_break_takes_the_place_of_the_deduction_and_falls_where_it_was() -> None:
+    """
+    Tuesday 6 October 13:00 to Wednesday 01:00, meal 20:00-21:00: the hour comes off the night, and nothing else does.
+      day    13:00-19:00             6.00 h x 70.00 = 420.00
+      night  19:00-01:00 less 1:00   5.00 h x 80.50 = 402.50
+                                                      822.50
+    """
+    meal = {"break_start": "2026-10-06T20:00", "break_end": "2026-10-06T21:00"}
+    found = bill(completed("a", "2026-10-06T13:00", "2026-10-07T01:00", **meal))
+
+    assert found.lines == [
+        ("acme-east", "Registered nurse", "6.00", "70.00", "420.00"),
+        ("acme-east", "Registered nurse, night", "5.00", "80.50", "402.50"),
+    ]
+    assert found.total == "822.50"
 
 
 @pytest.mark.parametrize(
@@ -455,3 +524,56 @@ def test_a_site_changes_its_geo_inside_the_period() -> None:
         ("acme-west", "Registered nurse, night", "2.00", "80.50", "161.00"),
     ]
     assert found.total == "1,122.45"
+
+
+def test_a_rate_that_changes_cuts_the_shift_even_where_nobody_is_paid_it() -> None:
+    """
+    The weekend's 10 % become 12 % on Wednesday 7 October. Tuesday 22:00 to Wednesday 06:00, a night and no weekend, break 01:45 to 02:15:
+      segment 0  22:00-24:00             2.00 h x 80.50 = 161.00
+      segment 1  00:00-06:00 less 0:30   5.50 h x 80.50 = 442.75
+                                         7.50 h x 80.50 = 603.75, one line
+    """
+    weekend = (
+        "rates/differentials.yaml",
+        "weekend, prices: { 2024-01-01: 10 }",
+        "weekend, prices: { 2024-01-01: 10, 2026-10-07: 12 }",
+    )
+    found = bill(completed("a", "2026-10-06T22:00", "2026-10-07T06:00"), edits=(weekend,))
+
+    assert found.lines == [("acme-east", "Registered nurse, night", "7.50", "80.50", "603.75")]
+    assert found.backup == [
+        ("a", 0, "night", "2.00", "80.50", "161.0000", "161.00"),
+        ("a", 1, "night", "5.50", "80.50", "442.7500", "442.75"),
+    ]
+
+
+def test_a_site_beats_an_account_and_an_item_beats_none() -> None:
+    """
+    Overrides of acme, beside the surge price of ICU at acme-east (96.00): account-wide 50.00, account-wide for RN 60.00,
+    acme-east 80.00. Four hours each on Tuesday 6 October:
+      acme-east  RN   the site without an item beats the account with one   4.00 h x 80.00 = 320.00
+      acme-east  ICU  the site with the item                                4.00 h x 96.00 = 384.00
+      acme-west  RN   the account with the item                             4.00 h x 60.00 = 240.00
+      acme-west  ICU  the account                                           4.00 h x 50.00 = 200.00
+                                                                                           1,144.00
+    """
+    more = (
+        "overrides:\n"
+        "  - { override: all, instead-of: geo-base, from: 2026-01-01, price: 50.00, unit: hour }\n"
+        "  - { override: nurses, instead-of: geo-base, item: RN, from: 2026-01-01, price: 60.00, unit: hour }\n"
+        "  - { override: east, instead-of: geo-base, site: acme-east, from: 2026-01-01, price: 80.00, unit: hour }\n"
+    )
+    rows = [
+        completed(f"{site}-{item}", "2026-10-06T08:00", "2026-10-06T12:00", site=site, item=item)
+        for site in ("acme-east", "acme-west")
+        for item in ("ICU", "RN")
+    ]
+    found = bill(*rows, edits=(("rates/accounts/acme.yaml", "overrides:\n", more),))
+
+    assert found.lines == [
+        ("acme-east", "Registered nurse", "4.00", "80.00", "320.00"),
+        ("acme-east", "Registered nurse, intensive care", "4.00", "96.00", "384.00"),
+        ("acme-west", "Registered nurse", "4.00", "60.00", "240.00"),
+        ("acme-west", "Registered nurse, intensive care", "4.00", "50.00", "200.00"),
+    ]
+    assert found.total == "1,144.00"
