@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from engine.ratebook.book import ActivityColumn, ActivityKind, RuleBook
@@ -42,6 +43,7 @@ class Row:
         return self.cells.get(column, "").lower() in ("yes", "true", "1")
 
 
+@lru_cache(maxsize=1 << 18)
 def local_clock(zone: str, utc: int) -> datetime:
     """What the clock on the wall reads at an instant."""
     return datetime.fromtimestamp(utc, UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)

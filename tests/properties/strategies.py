@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.sample_book import sample_files
 
-ZONES = ("America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC")
+ZONES = ("America/New_York", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
 # Each month has a clock change in some of the zones.
-MONTHS = ((2026, 10), (2026, 3), (2026, 11), (2026, 4))
+MONTHS = ((2026, 3), (2026, 11), (2026, 3), (2026, 10), (2026, 4))
 ITEMS = ("RN", "ICU", "ORIENT")
 
 
@@ -58,7 +58,7 @@ def cases(draw: st.DrawFn) -> Case:
     files["rules/activity/shift.yaml"] = shift.replace(
         "overlap: hold", f"overlap: {draw(st.sampled_from(('hold', 'accept')))}"
     ).encode()
-    count = draw(st.integers(1, 5))
+    count = draw(st.integers(2, 6))
     rows = tuple(draw(_row(n, sites, start, end, {"1s": 1, "1min": 60, "15min": 900}[grid])) for n in range(count))
     rows += tuple(draw(_revision(rows[draw(st.integers(0, count - 1))])) for _ in range(draw(st.integers(0, 2))))
     return Case(files, rows, start, end, sites, changes)
@@ -287,7 +287,7 @@ def _row(draw: st.DrawFn, number: int, sites: dict[str, str], start: date, end: 
     changes = _transitions(sites[site], start, end)
     days = (end - start).days
     if changes and draw(st.integers(0, 2)) > 0:
-        begin = draw(st.sampled_from(changes)) + timedelta(minutes=draw(st.integers(-14 * 60, 4 * 60)))
+        begin = draw(st.sampled_from(changes)) + timedelta(minutes=draw(st.integers(-9 * 60, 60)))
     else:
         begin = datetime(start.year, start.month, 1) + timedelta(minutes=draw(st.integers(-600, days * 1440 + 300)))
     worked = draw(st.sampled_from((5, 61, 240, 475, 480, 725, 1_180, 1_500))) + draw(st.integers(0, 30))
@@ -298,10 +298,10 @@ def _row(draw: st.DrawFn, number: int, sites: dict[str, str], start: date, end: 
         return _local(snapped + odd, ZoneInfo(sites[site]), draw(st.booleans()))
 
     finish = begin + timedelta(minutes=max(worked, grid // 60 + 1))
-    status = draw(st.sampled_from(("completed", "completed", "completed", "orientation", "cancelled", "no-show")))
+    status = draw(st.sampled_from(("completed", "completed", "completed", "completed", "orientation", "cancelled", "no-show")))
     row = {
         "id": f"s{number}", "site": site, "worker": f"w{draw(st.integers(0, 3))}", "item": draw(st.sampled_from(("RN", "ICU"))), "status": status,
-        "approved_by": draw(st.sampled_from(("x", "x", "x", "x", ""))), "charge_nurse": draw(st.sampled_from(("", "yes", "no"))),
+        "approved_by": draw(st.sampled_from(("x", "x", "x", "x", "x", "x", "x", ""))), "charge_nurse": draw(st.sampled_from(("", "yes", "no"))),
     }  # fmt: skip
     if status in ("completed", "orientation") or draw(st.integers(0, 5)) == 0:
         row |= {"start": text(begin), "end": text(finish)}
