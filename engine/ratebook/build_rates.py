@@ -1,31 +1,31 @@
-"""`rates/` to values: tables, accounts with their sites and overrides, and terms."""
+"""Rate tables and terms to values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from engine.dates import FOREVER, day_number, day_of, parse_day, parse_duration
+from engine.dates import DAY_SECONDS, parse_day
 from engine.money import Decimals
 from engine.problems import Source
 from engine.ratebook.book import (
     ENGINE_TERMS,
-    Account,
+    KEY_COLUMNS,
     BreakTerms,
-    Override,
     Price,
     PunchRounding,
     RateRow,
     RateTable,
-    Site,
     TermDeclaration,
     TermsEntry,
     TermValue,
 )  # fmt: skip
-from engine.ratebook.forms import Findings, Node, duration, named, number, read_as
+from engine.ratebook.build_rules import check_choices
+from engine.ratebook.forms import Findings, Node, duration, named, number
 
 _CHOICES = {"hours": ("elapsed", "wall"), "approval": ("required", "not-needed")}
+_ENGINE_ONLY = ("punch-rounding", "break")  # types that only the engine's term of that name can have
+_NO_TERM = ("from", "reason", "approved")
 
 
 def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]:
@@ -33,15 +33,19 @@ def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]
     tables: dict[str, RateTable] = {}
     for form in forms:
         table = _table(form, found)
-        known = tables.get(table.table)
-        if known is None:
-            tables[table.table] = table
-            continue
-        if (known.unit, known.currency, known.digits, known.key) != (table.unit, table.currency, table.digits, table.key):
-            said = "unit, currency, digits or key differ from those of the same table elsewhere"
-            found.add("R031", form["table"], said, "Make them equal", related=((known.source, "the same table"),))
-        for key in table.rows.keys() & known.rows.keys():
-            _twice(found, table.rows[key].source, f"row {table.rows[key].id}", known.rows[key].source)
+        known = tables.get(table.table, table)
+        for word, mine, other in (
+            ("unit", table.unit, known.unit),
+            ("currency", table.currency, known.currency),
+            ("digits", table.digits, known.digits),
+            ("key", ", ".join(table.key), ", ".join(known.key)),
+        ):
+            if mine != other:
+                said = f"the {word} of table `{table.table}` is {mine} here and {other} in another file"
+                remedy = f"Give the same {word} in all files of the table"
+                found.add("R031", form.get(word) or form["table"], said, remedy, related=((known.source, "the same table"),))
+        for key in sorted(table.rows.keys() & known.rows.keys() if known is not table else ()):
+            found.twice(table.rows[key].source, f"row {table.rows[key].id}", known.rows[key].source)
         tables[table.table] = RateTable(
             known.table, known.unit, known.currency, known.digits, known.key, {**known.rows, **table.rows}, known.source
         )
@@ -51,39 +55,43 @@ def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]
 def _table(form: Node, found: Findings) -> RateTable:
     name, unit = form["table"].text, form["unit"].text
     currency = form.says("currency") or None
-    if (unit == "hour") != (currency is not None):
-        message = "a price per hour needs a currency" if unit == "hour" else "percentages have no currency"
-        found.add("R032", form["unit"], message, "Add `currency: USD`" if unit == "hour" else "Remove `currency`")
-    digits, key = int(form.says("digits", "2")), form["key"].entries()
-    columns = tuple(each.text for each in key)
+    if unit == "hour" and currency is None:
+        found.add("R032", form["unit"], "a price per hour needs a currency", "Add `currency: USD`")
+    if unit != "hour" and currency is not None:
+        found.add("R032", form["currency"], "percentages have no currency", "Remove `currency`")
+    digits = int(form.says("digits", "2"))
+    said = [each.text for each in form.list("key")]
+    columns = tuple(column for column in KEY_COLUMNS if column in said)  # their order in the file says nothing
     rows: dict[tuple[str, ...], RateRow] = {}
-    for row in form.list("rates"):
-        for column in ("account", "site", "geo", "item", "premium"):
-            if (column in row) != (column in columns):
-                where = row.key(column) if column in row else row.source
-                found.add(
-                    "R033",
-                    where,
-                    f"the key of table `{name}` is {', '.join(columns)}",
-                    f"Give exactly these ({column} is {'too much' if column in row else 'missing'})",
-                )
-        values = {column: row.says(column) for column in columns}
-        entry = RateRow(f"{name}:{'/'.join(values.values())}", values, _prices(row, unit, digits, found), row.source)
-        if tuple(values.values()) in rows:
-            _twice(found, row.source, f"row {entry.id}", rows[tuple(values.values())].source)
-        rows[tuple(values.values())] = entry
+    for node in form.list("rates"):
+        _check_key(node, name, columns, found)
+        values = {column: node.says(column) for column in columns}
+        row = RateRow(f"{name}:{'/'.join(values.values())}", values, _prices(node, unit, digits, found), node.source)
+        key = tuple(values.values())
+        if key in rows:
+            found.twice(row.source, f"row {row.id}", rows[key].source)
+        rows[key] = row
     return RateTable(name, unit, currency, digits, columns, rows, form.source)
 
 
+def _check_key(row: Node, table: str, columns: Sequence[str], found: Findings) -> None:
+    remedy = f"The key of table `{table}` is {', '.join(columns)}"
+    for column in KEY_COLUMNS:
+        if column in row and column not in columns:
+            found.add("R033", row.key(column), f"`{column}` is not in the key of the table", remedy, width=len(column))
+        if column not in row and column in columns:
+            found.add("R033", row, f"the row does not say its {column}", remedy)
+
+
 def _prices(row: Node, unit: str, digits: int, found: Findings) -> tuple[Price, ...]:
+    """The prices of a row in order of their days; expected ones are looked at and left out."""
     prices = []
     inherited = row.provenance()
     for day, node in row["prices"].items():
         said = node["price"] if node.is_map else node
-        if node.says("status") == "expected":
-            continue
         value = None if said.text == "ended" else price(said, unit, digits, found)
-        prices.append(Price(parse_day(day), value, row["prices"].key(day), node.provenance(inherited)))
+        if node.says("status") != "expected":
+            prices.append(Price(parse_day(day), value, row["prices"].key(day), node.provenance(inherited)))
     return tuple(sorted(prices, key=lambda each: each.start))
 
 
@@ -91,241 +99,102 @@ def price(at: Node, unit: str, digits: int, found: Findings) -> Decimals:
     """A price with cents and no more digits than declared, filled up to the declared digits."""
     value = number(found, at)
     if unit == "hour" and value.digits < 2:
-        found.add(
-            "R034",
-            at,
-            f"`{at.text}` has no cents",
-            f"Write it like {value.units}.00" if not value.digits else f"Write it like {at.text}0",
-        )
+        full = f"{at.text}0" if value.digits else f"{at.text}.00"
+        found.add("R034", at, f"`{at.text}` has {'one digit of' if value.digits else 'no'} cents", f"Write it like {full}")
     if value.digits > digits:
-        found.add(
-            "R035",
-            at,
-            f"`{at.text}` has {value.digits} digits after the point, the table declares {digits}",
-            "Round it, or declare more `digits`",
-        )
+        said = f"`{at.text}` has {value.digits} digits after the point, the table declares {digits}"
+        found.add("R035", at, said, "Round it, or declare more `digits`")
         return value
     return Decimals(value.units * 10 ** (digits - value.digits), digits)
 
 
+# --- terms --------------------------------------------------------------------------------------------------------------
+
+
 def build_terms(forms: Sequence[Node], found: Findings) -> tuple[dict[str, TermDeclaration], tuple[TermsEntry, ...]]:
     """The declared terms, and their default values."""
-    if len(forms) != 1:
-        place = forms[1].source if forms else Source("rates/terms-default.yaml")
-        found.add(
-            "R036", place, f"there are {len(forms)} files of kind terms", "Exactly one declares the terms and their defaults"
-        )
-        if not forms:
-            return {}, ()
-    form = forms[0]
-    declared: dict[str, TermDeclaration] = {}
-    for name, node in form["declares"].items():
-        kind, choices = node["type"].word, tuple(each.text for each in node.list("of"))
-        if (kind == "choice") != bool(choices):
-            found.add(
-                "R037",
-                node,
-                "a choice, and only a choice, lists what it can be",
-                "Write `of: [a, b]` for a choice, and for nothing else",
-            )
-        if name in ENGINE_TERMS and (kind != ENGINE_TERMS[name] or set(choices) != set(_CHOICES.get(name, ()))):
-            of = f" of {', '.join(_CHOICES[name])}" if name in _CHOICES else ""
-            found.add("R037", node, f"the engine knows `{name}` as {ENGINE_TERMS[name]}{of}", "Declare it so")
-        declared[name] = TermDeclaration(name, kind, choices, form["declares"].key(name))
+    if len(forms) > 1:
+        found.twice(forms[1]["kind"], "the kind terms", forms[0]["kind"].source, "Put both into one file")
+    if not forms:
+        place = Source("rates/terms-default.yaml")
+        found.missing("terms", place, "there is no file of kind terms", "Add one: it declares the terms and their defaults")
+        return {}, ()
+    declares = forms[0]["declares"]
+    declared = {name: _declaration(name, node, declares.key(name), found) for name, node in declares.items()}
     for name in ENGINE_TERMS:
         if name not in declared:
-            found.add(
-                "R037", form["declares"], f"the term `{name}` is not declared", f"Add `{name}: {{ type: {ENGINE_TERMS[name]} }}`"
-            )
-    entries = terms_entries(form.list("terms"), declared, found)
-    if entries:
-        for name in declared:
-            if name not in entries[0].values:
-                found.add(
-                    "R038", entries[0].source, f"the first default terms say nothing of `{name}`", f"Give `{name}` a value here"
-                )
+            of = f", of: [{', '.join(_CHOICES[name])}]" if name in _CHOICES else ""
+            remedy = f"Add `{name}: {{ type: {ENGINE_TERMS[name]}{of} }}`"
+            found.add("R037", declares, f"the term `{name}` is not declared, and the engine needs it", remedy)
+            declared[name] = TermDeclaration(name, ENGINE_TERMS[name], _CHOICES.get(name, ()), declares.source)
+    entries = terms_entries(forms[0].list("terms"), declared, found)
+    for name in declared:
+        if entries and name not in entries[0].values:
+            said = f"the first default terms, from {entries[0].start}, say nothing of `{name}`"
+            related = ((declared[name].source, "declared here"),)
+            found.add("R038", entries[0].source, said, f"Give `{name}` a value here", related=related)
     return declared, entries
+
+
+def _declaration(name: str, node: Node, at: Source, found: Findings) -> TermDeclaration:
+    kind, choices = node["type"].word, tuple(each.text for each in node.list("of"))
+    check_choices(node, kind, found)
+    if name in ENGINE_TERMS and (kind != ENGINE_TERMS[name] or set(choices) != set(_CHOICES.get(name, choices))):
+        of = f" of {', '.join(_CHOICES[name])}" if name in _CHOICES else ""
+        found.add("R037", node["type"], f"the engine knows `{name}` as a {ENGINE_TERMS[name]}{of}", "Declare it so")
+    if kind in _ENGINE_ONLY and name != kind:
+        remedy = f"Name the term `{kind}`, or give it another type"
+        found.add("R037", node["type"], f"only the term `{kind}` can be a {kind}", remedy)
+    known = ENGINE_TERMS.get(name, kind)  # read as it should be declared, so that its values are not reported as well
+    return TermDeclaration(name, known, _CHOICES.get(name, choices), at)
 
 
 def terms_entries(nodes: Sequence[Node], declared: Mapping[str, TermDeclaration], found: Findings) -> tuple[TermsEntry, ...]:
     """Dated terms of one level, in order of their days."""
     entries: dict[date, TermsEntry] = {}
     for node in nodes:
-        start, values, places = node.day("from"), {}, {}
+        start = node.day("from")
+        values: dict[str, TermValue] = {}
+        places: dict[str, Source] = {}
         for name, value in node.items():
-            if name in ("from", "reason", "approved"):
+            if name in _NO_TERM:
                 continue
             if name not in declared:
-                hint = Findings()
-                hint.unknown("R023", named(name, node.key(name)), "term", declared)
-                found.problems += hint.problems
+                found.unknown(named(name, node.key(name)), "term", declared, kind="terms")
                 continue
             values[name], places[name] = _term(value, declared[name], found), node.key(name)
         if start in entries:
-            _twice(found, node.source, f"terms from {start}", entries[start].source)
+            found.twice(node["from"], f"terms from {start}", entries[start].source)
         entries[start] = TermsEntry(start, values, node.source, places)
     return tuple(entries[day] for day in sorted(entries))
 
 
 def _term(node: Node, declared: TermDeclaration, found: Findings) -> TermValue:
+    """The value of a term, of the type it is declared with."""
     kind = declared.type
-    if kind == "punch-rounding":
-        if not node.is_map:
+    if kind in _ENGINE_ONLY:
+        if not node.is_map or declared.name != kind:  # `none`; or a declaration that has been refused
             return None
-        step = duration(found, node["to"])
-        if step <= 0 or 86_400 % max(step, 1):
-            found.add(
-                "R039",
-                node["to"],
-                f"a day is not a whole number of {node['to'].text}",
-                "Use a step such as 15min that divides a day",
-            )
-            step = 60
-        half, per = node["half"].word, node["per"].word
-        return PunchRounding(step, half, per, node.yes("breaks", "yes"), node.yes("scheduled"))
-    if kind == "break":
-        if not node.is_map:
-            return None
-        return BreakTerms(
-            duration(found, node["after"]), duration(found, node["length"]), node["unplaced"].word, node.yes("planned")
-        )
+        return _punch_rounding(node, found) if kind == "punch-rounding" else _break(node, found)
     if kind == "duration":
-        return read_as(found, node, parse_duration, 0)
+        return duration(found, node)
     if kind == "number":
         return number(found, node)
     known = declared.choices if kind == "choice" else ("yes", "no")
     if node.text not in known:
-        found.add(
-            "R006", node, f"`{node.text}` is not one of {', '.join(known)}", f"`{declared.name}` is declared at {declared.source}"
-        )
+        related = ((declared.source, "declared here"),)
+        found.add("R006", node, f"`{node.text}` is not one of {', '.join(known)}", "Write one of these", related=related)
     return node.text if kind == "choice" else node.text == "yes"
 
 
-def build_accounts(
-    forms: Sequence[Node],
-    tables: Mapping[str, RateTable],
-    terms: Mapping[str, TermDeclaration],
-    known: Mapping[str, Mapping[str, object]],
-    found: Findings,
-) -> dict[str, Account]:
-    """The accounts by id; `known` holds the items and premiums that overrides may name."""
-    accounts: dict[str, Account] = {}
-    sites: dict[str, Source] = {}
-    geos = {row.key["geo"] for table in tables.values() for row in table.rows.values() if "geo" in row.key}
-    for form in forms:
-        account = form["account"].text
-        if account in accounts:
-            _twice(found, form["account"].source, f"account {account}", accounts[account].source)
-        mine = tuple(_site(node, account, terms, geos, found) for node in form.list("sites"))
-        for site in mine:
-            if site.site in sites:
-                _twice(found, site.source, f"site {site.site}", sites[site.site])
-            sites[site.site] = site.source
-        overrides = tuple(
-            override for node in form.list("overrides") if (override := _override(node, form, mine, tables, known, found))
-        )
-        _refuse_overlaps(overrides, found)
-        currency = form["currency"].text
-        accounts[account] = Account(
-            account, currency, mine, overrides, terms_entries(form.list("terms"), terms, found), form.source
-        )
-    return accounts
+def _punch_rounding(node: Node, found: Findings) -> PunchRounding:
+    step = duration(found, node["to"])
+    if step <= 0 or DAY_SECONDS % step:
+        said = f"a day is not a whole number of {node['to'].text}"
+        found.add("R039", node["to"], said, "Use a step such as 15min that divides a day, or `none`")
+    return PunchRounding(step, node["half"].word, node["per"].word, node.yes("breaks", "yes"), node.yes("scheduled"))
 
 
-def _site(node: Node, account: str, terms: Mapping[str, TermDeclaration], geos: set[str], found: Findings) -> Site:
-    zone = node["zone"].text
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        found.add("R024", node["zone"], f"there is no time zone `{zone}`", "Write it like America/New_York")
-        zone = "UTC"
-    geo = []
-    for day, name in node["geo"].items():
-        if geos and name.text not in geos:
-            found.unknown("R023", name, "geo", tuple(sorted(geos)))
-        geo.append((parse_day(day), name.text))
-    return Site(
-        node["site"].text, account, zone, tuple(sorted(geo)), terms_entries(node.list("terms"), terms, found), node.source
-    )
-
-
-def _override(
-    node: Node,
-    form: Node,
-    sites: Sequence[Site],
-    tables: Mapping[str, RateTable],
-    known: Mapping[str, Mapping[str, object]],
-    found: Findings,
-) -> Override | None:
-    table = tables.get(node["instead-of"].text)
-    if table is None:
-        found.unknown("R023", node["instead-of"], "rate table", tables)
-        return None
-    for word in ("item", "premium"):
-        if word in node and node[word].text not in known[word]:
-            found.unknown("R023", node[word], word, known[word])
-        if word in node and word not in table.key and not (word == "item" and table.unit == "percent"):
-            found.add("R033", node.key(word), f"table `{table.table}` has no {word} in its key", f"Remove `{word}`")
-    if "site" in node and node["site"].text not in {site.site for site in sites}:
-        found.unknown("R023", node["site"], "site of this account", tuple(site.site for site in sites))
-    if node["unit"].text != table.unit:
-        found.add(
-            "R032",
-            node["unit"],
-            f"the unit of table `{table.table}` is {table.unit}",
-            f"Write `unit: {table.unit}`",
-            related=((table.source, "the table"),),
-        )
-    if table.currency is not None and table.currency != form["currency"].text:
-        said = f"table `{table.table}` is in {table.currency}, the account in {form['currency'].text}"
-        found.add(
-            "R032",
-            node["instead-of"],
-            said,
-            "One account has one currency; nothing is converted",
-            related=((table.source, "the table"),),
-        )
-    start, end = node.day("from"), node.day_or_none("to")
-    if end is not None and end <= start:
-        found.add(
-            "R040",
-            node["to"],
-            f"the override ends on {end}, before it holds for a day (from {start})",
-            "`to` is the first day on which it no longer holds",
-        )
-    value = price(node["price"], table.unit, table.digits, found)
-    account = form["account"].text
-    name = f"{account}:{node['override'].text}"
-    return Override(name, table.table, account, node.says("site") or None, node.says("item") or None, node.says("premium") or None, start, end, value, node.source, node.provenance())  # fmt: skip
-
-
-def _refuse_overlaps(overrides: Sequence[Override], found: Findings) -> None:
-    """Two overrides of one rank must never hold on one day."""
-    names: dict[str, Override] = {}
-    for number_, one in enumerate(overrides):
-        if one.id in names:
-            _twice(found, one.source, f"override {one.id}", names[one.id].source)
-        names[one.id] = one
-        for other in overrides[:number_]:
-            alike = (one.table, one.site, one.item, one.premium) == (other.table, other.site, other.item, other.premium)
-            crossed = _crossed(one, other)
-            start, end = max(one.start, other.start), min(one.end or FOREVER, other.end or FOREVER)
-            if (alike or crossed) and start < end:
-                last = "on" if end == FOREVER else f"to {day_of(day_number(end) - 1)}"
-                found.add(
-                    "R041", one.source, f"overrides {other.id} and {one.id} both hold from {start} {last}",
-                    "End one of them before the other starts, or name site or item more closely", related=((other.source, "the other one"),),
-                )  # fmt: skip
-
-
-def _crossed(one: Override, other: Override) -> bool:
-    """Whether neither is closer than the other though both can apply: one names the item, the other the premium, at one site level."""
-    if one.table != other.table or one.site != other.site:
-        return False
-    meet = all(a is None or b is None or a == b for a, b in ((one.item, other.item), (one.premium, other.premium)))
-    ranks = [(each.item is None, each.premium is None) for each in (one, other)]
-    return meet and ranks[0] != ranks[1] and sorted(ranks) == [(False, True), (True, False)]
-
-
-def _twice(found: Findings, at: Source, what: str, first: Source) -> None:
-    found.add("R022", at, f"{what} stands twice", "Keep one of them", related=((first, "first here"),))
+def _break(node: Node, found: Findings) -> BreakTerms:
+    after, length = duration(found, node["after"]), duration(found, node["length"])
+    return BreakTerms(after, length, node["unplaced"].word, node.yes("planned"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.dates import DateError, parse_clock, parse_day, parse_duration
+from engine.dates import DateError, parse_day, parse_duration
 from engine.money import Decimals, NumberError, parse_decimal
 from engine.problems import Problem, Source, nearest
 from engine.ratebook import load
@@ -21,6 +21,7 @@ FORMAT = "1"
 KINDS = (
     "account", "activity", "calendar", "formula", "holidays", "items", "lines", "policy", "premiums", "rate-table", "rounding", "segments", "terms",
 )  # fmt: skip
+ANY_KIND = "?"  # of a file that is not understood at all
 T = TypeVar("T")
 
 
@@ -35,22 +36,53 @@ def schema(kind: str) -> Mapping[str, Any]:  # Any: JSON
 
 @dataclass(slots=True)
 class Findings:
-    """The problems found so far."""
+    """The problems found so far. `unread` holds the kinds of files that could not be read or found: what they name is not known."""
 
     problems: list[Problem] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
 
     def add(
-        self, code: str, at: Source | Node, message: str, remedy: str, *, width: int = 0, related: tuple[tuple[Source, str], ...] = (), warning: bool = False
-    ) -> None:  # fmt: skip
+        self,
+        code: str,
+        at: Source | Node,
+        message: str,
+        remedy: str,
+        *,
+        width: int = 0,
+        related: tuple[tuple[Source, str], ...] = (),
+        warning: bool = False,
+    ) -> None:
         """Notes a problem at a place or node."""
         source = at if isinstance(at, Source) else at.source
         length = width or (at.width if isinstance(at, Node) else 1)
         self.problems.append(Problem(code, source, message, remedy, "warning" if warning else "error", length, related))
 
-    def unknown(self, code: str, at: Node, word: str, known: Mapping[str, object] | tuple[str, ...]) -> None:
-        """Notes a name that nothing has."""
-        hint = nearest(at.text, list(known)) or f"add the {word} first"
-        self.add(code, at, f"there is no {word} `{at.text}`", hint[0].upper() + hint[1:])
+    def unknown(self, at: Node, word: str, known: Iterable[str], *, kind: str = "", code: str = "R023") -> None:
+        """Notes a name that nothing has, unless a file of the `kind` that would give it could not be read."""
+        if self.may_have(kind):
+            return
+        what, of, _ = word.partition(" of ")
+        said = f"`{at.text}` is no {word}" if of else f"there is no {word} `{at.text}`"
+        hint = nearest(at.text, list(known)) or f"add the {what} first"
+        self.add(code, at, said, hint[0].upper() + hint[1:])
+
+    def twice(self, at: Source | Node, what: str, first: Source, remedy: str = "Keep one of them") -> None:
+        """Notes something that stands a second time."""
+        self.add("R022", at, f"{what} stands twice", remedy, related=((first, "first here"),))
+
+    def missing(self, kind: str, at: Source, message: str, remedy: str) -> None:
+        """Notes that there is no file of a kind, once: what others name of it is not held against them."""
+        if not self.may_have(kind):
+            self.add("R036", at, message, remedy)
+        self.unread.add(kind)
+
+    def may_have(self, kind: str) -> bool:
+        """Whether files of a kind could not be read or found, so that something may be unknown here that exists."""
+        return bool({kind, ANY_KIND} & self.unread)
+
+    def failed(self) -> bool:
+        """Whether there is an error."""
+        return any(problem.severity == "error" for problem in self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +102,7 @@ class Node:
         return self.node.value if isinstance(self.node, load.Text) else ""
 
     @property
-    def word(self) -> Any:  # Any: one of the words that the schema lists
+    def word(self) -> Any:  # noqa: ANN401 - one of the words that the schema lists
         """The text of a scalar whose schema lists what it can be."""
         return self.text
 
@@ -99,7 +131,8 @@ class Node:
 
     def get(self, key: str) -> Node | None:
         """The value of a key, if it is there."""
-        return self[key] if key in self else None
+        inside = self.node.entries.get(key) if isinstance(self.node, load.Mapping) else None
+        return Node(inside) if inside is not None else None
 
     def says(self, key: str, otherwise: str = "") -> str:
         """The text of a key, or something else."""
@@ -159,20 +192,30 @@ def read_forms(files: Mapping[str, bytes], found: Findings) -> dict[str, list[No
         root = load.read(path, files[path])
         if isinstance(root, list):
             found.problems += root
+            found.unread.add(ANY_KIND)
             continue
         node = Node(root)
         kind = node.get("kind")
         if kind is None or kind.text not in KINDS:
-            at = kind or node
-            hint = nearest(at.text, KINDS) if kind else ""
-            said = f"`{at.text}` is not a kind of rule file" if kind else "the file does not say its `kind`"
-            found.add("R003", at, said, (hint[0].upper() + hint[1:]) if hint else f"Write one of {', '.join(KINDS)}")
+            _refuse_kind(node, kind, found)
+            found.unread.add(ANY_KIND)
             continue
         problems = check(root, schema(kind.text))
         found.problems += problems
-        if not problems:
+        if problems:
+            found.unread.add(kind.text)
+        else:
             forms[kind.text].append(node)
     return forms
+
+
+def _refuse_kind(node: Node, kind: Node | None, found: Findings) -> None:
+    if kind is None:
+        found.add("R003", node, "the file does not say its `kind`", f"Write one of {', '.join(KINDS)}")
+        return
+    hint = nearest(kind.text, KINDS)
+    remedy = hint[0].upper() + hint[1:] if hint else f"Write one of {', '.join(KINDS)}"
+    found.add("R003", kind, f"`{kind.text}` is not a kind of rule file", remedy)
 
 
 def read_as(found: Findings, at: Node, how: Callable[[str], T], otherwise: T) -> T:
@@ -180,18 +223,14 @@ def read_as(found: Findings, at: Node, how: Callable[[str], T], otherwise: T) ->
     try:
         return how(at.text)
     except (DateError, NumberError) as error:
-        found.add("R007", at, str(error), "Correct the value")
+        said, _, remedy = str(error).partition("; ")
+        found.add("R007", at, said, remedy[:1].upper() + remedy[1:] or "Correct the value")
         return otherwise
 
 
 def duration(found: Findings, at: Node) -> int:
     """A duration in seconds."""
     return read_as(found, at, parse_duration, 0)
-
-
-def clock(found: Findings, at: Node) -> int:
-    """A clock time in seconds after midnight."""
-    return read_as(found, at, parse_clock, 0)
 
 
 def number(found: Findings, at: Node) -> Decimals:

@@ -363,6 +363,8 @@ class _Reader:
         remedy = "Write a value, or leave the key out"
         if ":" in name and not value.value:
             remedy = "Put a blank after the colon"
+        elif re.fullmatch(r"[0-9]+(\.[0-9]+)?", name) and not value.value:  # 72,55 in a map on one line
+            remedy = "Write numbers with a point and without commas, such as 1072.55"
         self.refuse("R020", at, said, remedy, width=len(name))
 
     def _look_at(self, event: _Event) -> None:

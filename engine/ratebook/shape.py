@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
@@ -128,7 +128,7 @@ class _Compiler:
         if "type" in schema:
             rules.append(_type(schema))
         if "$ref" in schema:
-            rules.append(self._ref(schema["$ref"]))
+            rules.append(self._named(schema))
         rules += [self.rule(each) for each in schema.get("allOf", ())]
         for word in ("anyOf", "oneOf"):
             if word in schema:
@@ -139,6 +139,15 @@ class _Compiler:
         if _ARRAY & set(schema):
             rules.append(self._array(schema))
         return _all(rules)
+
+    def _named(self, schema: Mapping[str, Any]) -> _Rule:
+        """The rule of a reference, explained in the words of the place that refers, where it has any."""
+        rule = self._ref(schema["$ref"])
+        words = {name: schema[name] for name in ("x-expected", "examples") if name in schema}
+        target = self._target(schema["$ref"])
+        if not words or isinstance(target, bool):
+            return rule
+        return _Rule(rule.fits, lambda node, found: self.rule({**target, **words}).explain(node, found))
 
     def _ref(self, ref: str) -> _Rule:
         if ref not in self._refs:
@@ -190,10 +199,10 @@ class _Compiler:
                 kinds = [kind for kind in _CLASSES.values() if any(self._takes(form, kind) for form, _ in branches)]
                 wanted = _expected(schema) or " or ".join(_NAMES[kind] for kind in kinds) or "something else"
                 found.append(_problem("R008", node, f"{wanted} is needed here, not {_NAMES[type(node)]}", _like(schema)))
+            elif isinstance(node, load.Text) and len(branches) > 1:
+                _explain_text(node, schema, [form for form, _ in meant], found)
             elif len(meant) == 1:
                 meant[0][1].explain(node, found)
-            elif isinstance(node, load.Text):
-                _explain_text(node, schema, [form for form, _ in meant], found)
             else:
                 found.extend(_best(node, meant))
 
@@ -252,7 +261,9 @@ class _Compiler:
                 if name not in unknown:
                     for rule in rules_of(name):
                         if not rule.fits(value):
+                            before = len(found)
                             rule.explain(value, found)
+                            found[before:] = [_of_field(name, value, problem) for problem in found[before:]]
                             break
 
         return _Rule(fits, explain)
@@ -337,7 +348,8 @@ def _type(schema: Mapping[str, Any]) -> _Rule:
         needed = _expected(schema) or _NAMES[wanted]
         if wanted is not load.Text and _NAMES[wanted] not in needed:
             needed = _NAMES[wanted]
-        found.append(_problem("R008", node, f"{needed} is needed here, not {_NAMES[type(node)]}", _like(schema)))
+        remedy = _like(schema) if wanted is not load.Sequence or "examples" in schema else "Begin each entry with `- `"
+        found.append(_problem("R008", node, f"{needed} is needed here, not {_NAMES[type(node)]}", remedy))
 
     return _Rule(lambda node: type(node) is wanted, explain)
 
@@ -419,7 +431,7 @@ class _Object:
     def explain_fields(self, node: load.Mapping, unknown: Collection[str], found: list[Problem]) -> None:
         """Unknown fields and missing ones; a missing field that was only misspelt is said once."""
         open_names = [name for name in self.known if name not in node.entries]
-        meant = {name: next(iter(get_close_matches(name, open_names, n=1)), "") for name in unknown}
+        meant = {name: _close(name, open_names) for name in unknown}
         for name in unknown:
             if meant[name]:
                 remedy = f"Did you mean `{meant[name]}`?"
@@ -435,13 +447,21 @@ class _Object:
                 example = choices[0] if len(choices) == 1 else next(iter(form.get("examples", ())), "")
                 line = f"Add `{name}: {example}`" if len(choices) == 1 else f"Add `{name}:`"
                 like = f", written like {example}" if example and len(choices) != 1 else ""
+                if 1 < len(choices) <= _SHOWN_MAX:
+                    like = f", one of {', '.join(choices)}"
                 found.append(Problem("R005", node.source, f"field `{name}` is missing", line + like))
+
+
+def _of_field(name: str, value: load.Node, problem: Problem) -> Problem:
+    """A finding about a value names its field first; a field that is missing or unknown is named already."""
+    about_value = problem.source == value.source and problem.code not in ("R004", "R005")
+    return replace(problem, message=f"`{name}`: {problem.message}") if about_value else problem
 
 
 def _explain_text(node: load.Text, schema: Mapping[str, Any], forms: list[Mapping[str, Any]], found: list[Problem]) -> None:
     """A text that is none of several forms of text."""
     choices = [each for form in forms for each in _choices(form)]
-    if get_close_matches(node.value, choices, n=1):
+    if _close(node.value, choices):
         found.append(_not_a_choice(node, choices, schema))
         return
     wanted = [_expected(form) or " or ".join(f"`{each}`" for each in _choices(form)) or "in another form" for form in forms]
@@ -490,18 +510,28 @@ def _say_nothing_fits(node: load.Node, found: list[Problem]) -> None:
 def _count(node: load.Node, count: int, least: int, most: int | None, schema: Mapping[str, Any]) -> Problem:
     what = "list" if isinstance(node, load.Sequence) else "map"
     bound = f"at least {least} needed" if count < least else f"at most {most} allowed"
-    return _problem("R009", node, f"the {what} has {count} {'entry' if count == 1 else 'entries'}, {bound}", _like(schema))
+    has = f"has {count} {'entry' if count == 1 else 'entries'}" if count else "is empty"
+    return _problem("R009", node, f"the {what} {has}, {bound}", _like(schema))
 
 
 def _not_a_choice(node: load.Text, choices: list[str], schema: Mapping[str, Any]) -> Problem:
-    close = get_close_matches(node.value, choices, n=1)
+    close = _close(node.value, choices)
+    remedy = f"Did you mean `{close}`?" if close else _one_of(choices)
     if len(choices) == 1:
         said = f"`{node.value}` is not `{choices[0]}`"
     elif len(choices) <= _SHOWN_MAX:
         said = f"`{node.value}` is not one of {', '.join(choices)}"
+        remedy = remedy if close else "Write one of these"
     else:
         said = f"`{node.value}` is not {_expected(schema) or 'known here'}"
-    return _problem("R006", node, said, f"Did you mean `{close[0]}`?" if close else _one_of(choices))
+    return _problem("R006", node, said, remedy)
+
+
+def _close(name: str, choices: Collection[str]) -> str:
+    """The choice that was probably meant, whatever its capitals; or nothing."""
+    folded = {each.casefold(): each for each in choices}
+    close = get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else ""
 
 
 def _one_of(choices: list[str]) -> str:

@@ -76,6 +76,8 @@ def holds(atom: Atom, facts: Mapping[str, object], terms: Mapping[str, object], 
     if value is None or value == "":
         return False
     if atom.operator in ("is", "not"):
+        if atom.type == "answer" and isinstance(value, str):
+            value = value.split(" ")[0]  # `fixed` is met by every fixed answer, whatever its hours
         return any(_equal(value, each) for each in atom.values) == (atom.operator == "is")
     left = _number(value)
     right = _number(terms[atom.term] if atom.term is not None else atom.values[0])
@@ -90,8 +92,6 @@ WINDOW_LIKE = ("in", "starts-in", "touches", "answer-of premiums")
 def _equal(value: object, wanted: object) -> bool:
     if isinstance(wanted, bool) and isinstance(value, str):
         return value == ("yes" if wanted else "no")
-    if isinstance(value, str) and isinstance(wanted, str):
-        return wanted in (value, value.split(" ")[0])
     if isinstance(value, Decimals) or isinstance(wanted, Decimals):
         return _number(value) == _number(wanted)
     return value == wanted

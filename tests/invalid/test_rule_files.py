@@ -177,12 +177,16 @@ def test_a_row_in_two_files_is_shown_in_both() -> None:
     ("path", "words"),
     [
         ("rules/calendar.yaml", "there is no file of kind calendar"),
+        ("rules/items.yaml", "there is no file of kind items"),
+        ("rules/activity/shift.yaml", "there is no file of kind activity"),
+        ("rates/terms-default.yaml", "there is no file of kind terms"),
         ("rules/rounding.yaml", "there is no file of kind rounding"),
         ("rules/lines.yaml", "there is no file of kind lines"),
         ("rules/billable.yaml", "no policy decides `billable`"),
     ],
 )
-def test_a_file_that_must_be_there(path: str, words: str) -> None:
+def test_a_file_that_must_be_there_is_missed_once(path: str, words: str) -> None:
+    """What the other files name of it is not held against them."""
     [found] = broken(without=(path,))
 
     assert "error[R036]" in found
@@ -200,6 +204,31 @@ def test_a_file_twice_is_shown_in_both_places() -> None:
     [found] = broken(more={"rules/again.yaml": again})
 
     assert found.startswith("error[R022] rules/calendar.yaml:2:7: the kind calendar stands twice. Put both into one file")
+
+
+def test_an_account_twice_is_shown_in_both_files() -> None:
+    texts = sample_texts()
+    again = texts["rates/accounts/beta.yaml"].replace("beta-clinic", "beta-ward")
+    [problem] = checked({**texts, "rates/accounts/zeta.yaml": again})
+
+    assert str(problem).startswith("error[R022] rates/accounts/zeta.yaml:3:10: account beta stands twice")
+    assert [place.path for place, _ in problem.related] == ["rates/accounts/beta.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("account: acma, site: acme-east", "there is no account `acma`. Did you mean 'acme'?"),
+        ("account: acme, site: acme-est", "there is no site `acme-est`. Did you mean"),
+        ("account: beta, site: acme-east", "`acme-east` is no site of account beta. Known are beta-clinic"),
+    ],
+)
+def test_a_row_is_for_a_site_that_there_is(said: str, words: str) -> None:
+    table = PART.replace("geo-base", "at-site").replace("[item, geo]", "[account, site, item]").replace("geo: LA", said)
+    [found] = broken(more={"rates/site.yaml": table})
+
+    assert "error[R023] rates/site.yaml:8:" in found
+    assert words in found
 
 
 def test_a_question_twice_is_shown() -> None:

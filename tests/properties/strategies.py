@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from tests.sample_book import sample_files
 
-ZONES = ("America/New_York", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
+ZONES = (
+    "America/New_York",
+    "America/New_York",
+    "America/Los_Angeles",
+    "Europe/Berlin",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "UTC",
+)
 # Each month has a clock change in some of the zones.
 MONTHS = ((2026, 3), (2026, 11), (2026, 3), (2026, 10), (2026, 4))
 ITEMS = ("RN", "ICU", "ORIENT")
@@ -35,15 +43,16 @@ def cases(draw: st.DrawFn) -> Case:
     start = date(year, month, 1)
     end = date(year + month // 12, month % 12 + 1, 1)
     grid = draw(st.sampled_from(("1min", "1min", "1min", "15min", "1s")))
-    sites = {f"site-{n}": draw(st.sampled_from(ZONES)) for n in range(draw(st.integers(1, 3)))}
+    sites = {f"site-{n}": draw(st.sampled_from(ZONES)) for n in range(draw(st.sampled_from((1, 2, 3, 3))))}
     accounts = {site: f"account-{draw(st.integers(0, 1))}" for site in sites}
-    tables, changes = draw(_tables(start))
+    hot = sorted({moment.date() for zone in ZONES for moment in _transitions(zone, start, end)})
+    tables, changes = draw(_tables(start, hot))
     files = sample_files(
         **tables,
         **draw(_accounts(start, sites, accounts)),
         **{
             "rates/terms-default.yaml": draw(_default_terms()),
-            "rules/calendar.yaml": f"format: 1\nkind: calendar\nsemantics: 1\nrules-at: start\nprice-at: {draw(st.sampled_from(('segment', 'segment', 'start')))}\n",
+            "rules/calendar.yaml": f"format: 1\nkind: calendar\nsemantics: 1\nrules-at: start\nprice-at: {draw(st.sampled_from(('segment', 'segment', 'segment', 'start')))}\n",
             "rules/rounding.yaml": _rounding(draw(st.sampled_from((0, 1, 2, 2, 3, 4))), draw(_HALF), draw(_HALF)),
             "rules/segments.yaml": draw(_windows()),
             "rules/holidays.yaml": _holidays(start, draw(st.integers(0, 27)), draw(st.integers(-1, 1))),
@@ -58,7 +67,7 @@ def cases(draw: st.DrawFn) -> Case:
     files["rules/activity/shift.yaml"] = shift.replace(
         "overlap: hold", f"overlap: {draw(st.sampled_from(('hold', 'accept')))}"
     ).encode()
-    count = draw(st.integers(2, 6))
+    count = draw(st.integers(3, 7))
     rows = tuple(draw(_row(n, sites, start, end, {"1s": 1, "1min": 60, "15min": 900}[grid])) for n in range(count))
     rows += tuple(draw(_revision(rows[draw(st.integers(0, count - 1))])) for _ in range(draw(st.integers(0, 2))))
     return Case(files, rows, start, end, sites, changes)
@@ -73,14 +82,22 @@ def _money(units: int) -> str:
 
 
 @st.composite
-def _tables(draw: st.DrawFn, start: date) -> tuple[dict[str, str], frozenset[tuple[str, date]]]:
+def _tables(draw: st.DrawFn, start: date, hot: list[date]) -> tuple[dict[str, str], frozenset[tuple[str, date]]]:
     changes: set[tuple[str, date]] = set()
     rows = []
     for geo in ("NYC", "LA"):
         for item in ITEMS:
             prices = [f"      2024-01-01: {_money(draw(_CENTS))}"]
-            for day in sorted(draw(st.sets(st.integers(0, 29), max_size=3))):
-                changed = start + timedelta(days=day)
+            anyday = st.integers(0, 29).map(lambda day: start + timedelta(days=day))
+            for changed in sorted(
+                draw(
+                    st.sets(
+                        st.one_of(st.sampled_from(hot), st.sampled_from(hot), st.sampled_from(hot), anyday),
+                        min_size=1,
+                        max_size=3,
+                    )
+                )
+            ):
                 prices.append(f"      {changed}: {_money(draw(_CENTS))}")
                 changes.add((geo, changed))
             rows.append(f"  - geo: {geo}\n    item: {item}\n    prices:\n" + "\n".join(prices))
@@ -284,13 +301,13 @@ def _transitions(zone: str, start: date, end: date) -> list[datetime]:
 @st.composite
 def _row(draw: st.DrawFn, number: int, sites: dict[str, str], start: date, end: date, grid: int) -> dict[str, str]:
     site = draw(st.sampled_from(sorted(sites)))
-    changes = _transitions(sites[site], start, end)
+    changes = _transitions(sites[site], start, end) or [moment for zone in ZONES for moment in _transitions(zone, start, end)]
     days = (end - start).days
-    if changes and draw(st.integers(0, 2)) > 0:
+    if draw(st.integers(0, 3)) > 0:
         begin = draw(st.sampled_from(changes)) + timedelta(minutes=draw(st.integers(-9 * 60, 60)))
     else:
         begin = datetime(start.year, start.month, 1) + timedelta(minutes=draw(st.integers(-600, days * 1440 + 300)))
-    worked = draw(st.sampled_from((5, 61, 240, 475, 480, 725, 1_180, 1_500))) + draw(st.integers(0, 30))
+    worked = draw(st.sampled_from((5, 61, 240, 480, 600, 725, 725, 1_180))) + draw(st.integers(0, 30))
     odd = timedelta(seconds=draw(st.integers(0, 59))) if grid == 1 else timedelta()
 
     def text(moment: datetime) -> str:
@@ -300,7 +317,7 @@ def _row(draw: st.DrawFn, number: int, sites: dict[str, str], start: date, end: 
     finish = begin + timedelta(minutes=max(worked, grid // 60 + 1))
     status = draw(st.sampled_from(("completed", "completed", "completed", "completed", "orientation", "cancelled", "no-show")))
     row = {
-        "id": f"s{number}", "site": site, "worker": f"w{draw(st.integers(0, 3))}", "item": draw(st.sampled_from(("RN", "ICU"))), "status": status,
+        "id": f"s{number}", "site": site, "worker": f"w{draw(st.integers(0, 11))}", "item": draw(st.sampled_from(("RN", "ICU"))), "status": status,
         "approved_by": draw(st.sampled_from(("x", "x", "x", "x", "x", "x", "x", ""))), "charge_nurse": draw(st.sampled_from(("", "yes", "no"))),
     }  # fmt: skip
     if status in ("completed", "orientation") or draw(st.integers(0, 5)) == 0:

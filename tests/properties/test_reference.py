@@ -73,7 +73,7 @@ def fates_of(found: Preview, rows: int) -> dict[int, tuple[str, str]]:
     return {row: said.get(row, ("billed", "") if row in rated else ("elsewhere", "")) for row in range(rows)}
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(cases())
 def agree(case: Case) -> None:
     """The property: same fates, same lines with their backup rows, same totals; or both refuse."""
@@ -98,13 +98,15 @@ def _count(case: Case, outcome: Outcome) -> None:
     """Notes which of the hard features a case that bills something has."""
     billed = [row for row in outcome.rows if outcome.fates[row.number][0] == "billed"]
     SEEN["cases"] += 1
+    if not billed:
+        return
     SEEN["at least two sites"] += len({row.cells["site"] for row in billed}) > 1
     SEEN["at least two weeks"] += len({row.day.isocalendar()[:2] for row in billed}) > 1
     SEEN["a clock change inside a shift"] += any(
         _changes_clock(case.zones[row.cells["site"]], row.times["start"], row.times["end"]) for row in billed
     )
     SEEN["a rate change inside a shift"] += any(charge.segment > 0 and charge.basis == "worked" for charge in outcome.charges)
-    SEEN["something billed"] += bool(billed)
+    SEEN["something billed"] += 1
 
 
 def _changes_clock(zone: str, start: int | None, end: int | None) -> bool:
@@ -121,12 +123,16 @@ def test_the_two_evaluators_agree_to_the_cent_on_hard_cases(capsys: pytest.Captu
     """The property, and that at least a tenth of its cases has each of the features that hurt."""
     SEEN.clear()
     agree()
-    cases_seen = SEEN["cases"]
+    cases_seen = SEEN["something billed"]
     with capsys.disabled():
         print(
             "\n"
-            + ", ".join(f"{name}: {count / cases_seen:.0%}" for name, count in sorted(SEEN.items()) if name != "cases")
-            + f" of {cases_seen} cases"
+            + ", ".join(
+                f"{name}: {count / cases_seen:.0%}"
+                for name, count in sorted(SEEN.items())
+                if name not in ("cases", "something billed")
+            )
+            + f" of {cases_seen} cases that bill something; {SEEN['cases']} in all"
         )
     for feature in ("at least two sites", "at least two weeks", "a clock change inside a shift", "a rate change inside a shift"):
         assert SEEN[feature] * 10 >= cases_seen, feature

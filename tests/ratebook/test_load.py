@@ -54,6 +54,26 @@ def test_every_scalar_is_text() -> None:
     ]  # fmt: skip
 
 
+def test_every_key_is_text() -> None:
+    """YAML would take some of these for one and the same key."""
+    found = node("{1: a, 1.0: b, true: c, yes: d, 0x1: e, 01: f, 2026-10-03: g}")
+
+    assert isinstance(found, Mapping)
+    assert list(found.entries) == ["1", "1.0", "true", "yes", "0x1", "01", "2026-10-03"]
+
+
+@pytest.mark.parametrize(
+    ("data", "remedy"),
+    [
+        (b"a:\nb: 1\n", "Write a value, or leave the key out"),
+        (b"a: {geo:NYC}\n", "Put a blank after the colon"),
+        (b"p: {2026-10-15: 72,55}\n", "Write numbers with a point and without commas, such as 1072.55"),
+    ],
+)
+def test_a_key_without_a_value_says_what_was_probably_meant(data: bytes, remedy: str) -> None:
+    assert [problem.remedy for problem in problems(data)] == [remedy]
+
+
 def test_every_value_and_key_keeps_its_place() -> None:
     places: dict[str, tuple[str, str]] = {}
 
@@ -114,6 +134,7 @@ BROKEN: list[tuple[bytes, str, str]] = [
     (b"---\n", "", "R017 the file is empty"),
     (b"a: 1\nb: 2\na: 3\n", "3:1", "R022 the key `a` stands twice, on line 1 and on line 3"),
     (b"r: {a: 1, 'a': 2}\n", "1:11", "R022 the key `a` stands twice, on line 1 and on line 1"),
+    (b"1: x\n'1': y\n", "2:1", "R022 the key `1` stands twice"),
     (b"a: &x 1\n", "1:4", "R018 an anchor `&x`"),
     (b"a: &x [1]\n", "1:4", "R018 an anchor `&x`"),
     (b"&k a: 1\n", "1:1", "R018 an anchor `&k`"),
@@ -153,6 +174,8 @@ BROKEN: list[tuple[bytes, str, str]] = [
     (b"a: [x, ~]\n", "1:8", "R020 an entry of the list is ~"),
     (b"- x\n-\n", "2:2", "R020 an entry of the list has no value"),
     (b"a: {geo:NYC}\n", "1:5", "R020 `geo:NYC` has no value"),
+    (b"p: {2026-10-15: 72,55}\n", "1:20", "R020 `55` has no value"),
+    (b"p: {2026-10-15: 1,072.55}\n", "1:19", "R020 `072.55` has no value"),
     (b"? [a]\n: 1\n", "1:3", "R021 a key that is not a plain text"),
     (b"? {a: b}\n: 1\n", "1:3", "R021 a key that is not a plain text"),
     (b"? |\n  a\n: 1\n", "1:3", "R021 a key that is not a plain text"),

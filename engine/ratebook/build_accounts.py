@@ -1,0 +1,155 @@
+"""Accounts to values: sites with their zones and geos, agreed prices, terms."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from engine.dates import FOREVER, parse_day
+from engine.problems import Source
+from engine.ratebook.book import Account, Item, Override, Premium, RateTable, Site, TermDeclaration
+from engine.ratebook.build_rates import price, terms_entries
+from engine.ratebook.forms import Findings, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Agreeable:
+    """What accounts can name."""
+
+    tables: Mapping[str, RateTable]
+    terms: Mapping[str, TermDeclaration]
+    items: Mapping[str, Item]
+    premiums: Mapping[str, Premium]
+
+    @property
+    def geos(self) -> Collection[str]:
+        """Every geo that some rate table has a row for."""
+        return sorted({row.key["geo"] for table in self.tables.values() for row in table.rows.values() if "geo" in row.key})
+
+
+def build_accounts(forms: Sequence[Node], names: Agreeable, found: Findings) -> dict[str, Account]:
+    """The accounts by id."""
+    accounts: dict[str, Account] = {}
+    sites: dict[str, Source] = {}
+    geos = names.geos
+    for form in forms:
+        account = form["account"].text
+        if account in accounts:
+            found.twice(form["account"], f"account {account}", accounts[account].source)
+        mine: list[Site] = []
+        for node in form.list("sites"):
+            site = _site(node, account, names.terms, geos, found)
+            if site.site in sites:
+                found.twice(node["site"], f"site {site.site}", sites[site.site], "Site ids are unique in the whole book")
+            sites[site.site] = node["site"].source
+            mine.append(site)
+        overrides = _overrides(form, [site.site for site in mine], names, found)
+        terms = terms_entries(form.list("terms"), names.terms, found)
+        accounts[account] = Account(account, form["currency"].text, tuple(mine), overrides, terms, form.source)
+    if not accounts:
+        found.missing("account", Source("rates"), "there is no file of kind account", "Add one for each account")
+    return accounts
+
+
+def _site(node: Node, account: str, terms: Mapping[str, TermDeclaration], geos: Collection[str], found: Findings) -> Site:
+    zone = node["zone"].text
+    if not _zone_is_known(zone):
+        found.add("R024", node["zone"], f"there is no time zone `{zone}`", "Write it like America/New_York")
+    geo = []
+    for day, name in node["geo"].items():
+        if name.text not in geos:
+            found.unknown(name, "geo", geos, kind="rate-table")
+        geo.append((parse_day(day), name.text))
+    entries = terms_entries(node.list("terms"), terms, found)
+    return Site(node["site"].text, account, zone, tuple(sorted(geo)), entries, node.source)
+
+
+def _zone_is_known(zone: str) -> bool:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+# --- overrides ----------------------------------------------------------------------------------------------------------
+
+
+def _overrides(form: Node, sites: Sequence[str], names: Agreeable, found: Findings) -> tuple[Override, ...]:
+    known: dict[str, Override] = {}
+    for node in form.list("overrides"):
+        override = _override(node, form, sites, names, found)
+        if override is None:
+            continue
+        if override.id in known:
+            found.twice(node["override"], f"override {override.id}", known[override.id].source)
+        known[override.id] = override
+    _refuse_overlaps(tuple(known.values()), found)
+    return tuple(known.values())
+
+
+def _override(node: Node, form: Node, sites: Sequence[str], names: Agreeable, found: Findings) -> Override | None:
+    account = form["account"].text
+    if "site" in node and node["site"].text not in sites:
+        found.unknown(node["site"], f"site of account {account}", sites)
+    for word, known, kind in (("item", names.items, "items"), ("premium", names.premiums, "premiums")):
+        if word in node and node[word].text not in known:
+            found.unknown(node[word], word, known, kind=kind)
+    start, end = node.day("from"), node.day_or_none("to")
+    if end is not None and end <= start:
+        said = f"the override ends on {end}, before it holds for a day (from {start})"
+        found.add("R040", node["to"], said, "`to` is the first day on which it no longer holds")
+    table = names.tables.get(node["instead-of"].text)
+    if table is None:
+        found.unknown(node["instead-of"], "rate table", names.tables, kind="rate-table")
+        return None
+    _check_table(node, form, table, found)
+    value = price(node["price"], table.unit, table.digits, found)
+    return Override(
+        f"{account}:{node['override'].text}", table.table, account, node.says("site") or None, node.says("item") or None,
+        node.says("premium") or None, start, end, value, node.source, node.provenance(),
+    )  # fmt: skip
+
+
+def _check_table(node: Node, form: Node, table: RateTable, found: Findings) -> None:
+    """An override must be of the kind of price that it replaces."""
+    related = ((table.source, "the table"),)
+    for word in ("item", "premium"):
+        # a percentage may be agreed for one item, though the table has one for all
+        if word in node and word not in table.key and not (word == "item" and table.unit == "percent"):
+            said = f"table `{table.table}` has no {word} in its key"
+            found.add("R033", node.key(word), said, f"Remove `{word}`", width=len(word), related=related)
+    if node["unit"].text != table.unit:
+        said = f"the override is per {node['unit'].text}, table `{table.table}` per {table.unit}"
+        if "percent" in (node["unit"].text, table.unit):
+            said = f"the override is in {node['unit'].text}, table `{table.table}` in {table.unit}"
+        found.add("R032", node["unit"], said, f"Write `unit: {table.unit}`", related=related)
+    currency = form["currency"].text
+    if table.currency is not None and table.currency != currency:
+        said = f"table `{table.table}` is in {table.currency}, the account in {currency}"
+        found.add("R032", node["instead-of"], said, "One account has one currency; nothing is converted", related=related)
+
+
+def _refuse_overlaps(overrides: Sequence[Override], found: Findings) -> None:
+    """Two overrides of one rank must never hold on one day: which of them counts would be chance."""
+    groups: dict[tuple[str, str | None], list[Override]] = {}
+    for override in overrides:
+        groups.setdefault((override.table, override.site), []).append(override)
+    for one, other in (pair for group in groups.values() for pair in combinations(group, 2)):
+        start, end = max(one.start, other.start), min(one.end or FOREVER, other.end or FOREVER)
+        if start < end and _are_of_one_rank(one, other):
+            days = f"from {start} on" if end == FOREVER else f"from {start} until {end}"
+            lines = f"lines {one.source.line} and {other.source.line}"
+            found.add(
+                "R041", other.source, f"overrides {one.id} and {other.id} ({lines}) both hold {days}",
+                "Let one end before the other starts, or name the item or site in one of them", related=((one.source, "the other one"),),
+            )  # fmt: skip
+
+
+def _are_of_one_rank(one: Override, other: Override) -> bool:
+    """Whether both can apply to one price and neither is closer: of one table and site, the one that names an item is closer."""
+    if (one.item is None) != (other.item is None) or one.item != other.item:
+        return False
+    return one.premium is None or other.premium is None or one.premium == other.premium

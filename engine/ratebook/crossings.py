@@ -1,0 +1,134 @@
+"""What must hold across files: names in the keys of rates, currencies of accounts, bounds of formulas, premiums that meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from engine.money import Decimals
+from engine.ratebook.book import (
+    Account,
+    FormulaInput,
+    Item,
+    Override,
+    Premium,
+    RuleBook,
+    Site,
+    TermsEntry,
+)  # fmt: skip
+from engine.ratebook.build_formulas import check_bounds, fits
+from engine.ratebook.forms import Findings, Node
+
+
+def check_keys(
+    forms: Sequence[Node],
+    items: Mapping[str, Item],
+    premiums: Mapping[str, Premium],
+    accounts: Mapping[str, Account],
+    sites: Mapping[str, Site],
+    found: Findings,
+) -> None:
+    """Every item, premium, account and site in the key of a rate exists; a geo is whatever some rate has."""
+    known: Mapping[str, tuple[Iterable[str], str]] = {
+        "item": (items, "items"),
+        "premium": (premiums, "premiums"),
+        "account": (accounts, "account"),
+        "site": (sites, "account"),
+    }
+    for row in (row for form in forms for row in form.list("rates")):
+        for column, (names, kind) in known.items():
+            if column in row and row[column].text not in names:
+                found.unknown(row[column], column, names, kind=kind)
+        if "account" in row and row.says("account") in accounts and row.says("site") in sites:
+            _check_site(row, sites, found)
+
+
+def _check_site(row: Node, sites: Mapping[str, Site], found: Findings) -> None:
+    """A row for a site of another account would never be a price."""
+    account, site = row["account"].text, row["site"]
+    if sites[site.text].account != account:
+        found.unknown(site, f"site of account {account}", [each.site for each in sites.values() if each.account == account])
+
+
+def check_crossings(book: RuleBook, found: Findings) -> None:
+    """What can only be said of a whole book."""
+    for account in book.accounts.values():
+        _check_currency(book, account, found)
+    for premium in book.premiums.values():
+        for declared in book.formulas[premium.formula].inputs:
+            _check_given(book, premium, declared, found)
+    _check_combine(book, found)
+
+
+def _check_currency(book: RuleBook, account: Account, found: Findings) -> None:
+    """The rates that price an account's sites are in its currency: nothing is converted."""
+    at_site = {
+        "account": {account.account},
+        "site": {site.site for site in account.sites},
+        "geo": {geo for site in account.sites for _, geo in site.geo},
+    }
+    read = {item.table for item in book.items.values()}
+    read |= {given.name for premium in book.premiums.values() for given in premium.given.values() if given.form == "rate"}
+    rows = [
+        (book.tables[name], row)
+        for name in sorted(read)
+        if book.tables[name].currency not in (None, account.currency)
+        for row in book.tables[name].rows.values()
+        if all(value in at_site.get(column, {value}) for column, value in row.key.items())
+    ]
+    if rows:
+        table, row = rows[0]
+        said = f"account {account.account} is billed in {account.currency}, and row {row.id} would price it in {table.currency}"
+        remedy = "Give the account's sites a geo of their own, or correct the currency"
+        found.add("R032", account.source, said, remedy, related=((row.source, "the row"),))
+
+
+def _check_given(book: RuleBook, premium: Premium, declared: FormulaInput, found: Findings) -> None:
+    """What a premium reads stays within the bounds of its formula wherever it stands in the book."""
+    given = premium.given[declared.name]
+    if given.form == "base":
+        for table in {item.table: book.tables[item.table] for item in book.items.values()}.values():
+            for price in (price for row in table.rows.values() for price in row.prices):
+                if price.value is not None:
+                    check_bounds(price.value, declared, price.source, found)
+            _check_overrides(book, table.table, None, declared, found)
+    elif given.form == "rate":
+        _check_overrides(book, given.name, premium.premium, declared, found)
+    elif given.form == "term":
+        for entry in entries(book):
+            value = entry.values.get(given.name)
+            if isinstance(value, Decimals) and not fits(value, declared):
+                said = f"{value} is not between {declared.at_least} and {declared.at_most} with {declared.digits} digits"
+                related = ((premium.source, f"read by premium {premium.premium}"),)
+                remedy = "Correct the term, or the input of the formula"
+                found.add("R046", entry.places[given.name], said, remedy, related=related)
+
+
+def _check_overrides(book: RuleBook, table: str, premium: str | None, declared: FormulaInput, found: Findings) -> None:
+    for override in overrides(book):
+        if override.table == table and (premium is None or override.premium in (None, premium)):
+            check_bounds(override.value, declared, override.source, found)
+
+
+def _check_combine(book: RuleBook, found: Findings) -> None:
+    """Where two premiums can be in one price, a policy should say how they combine."""
+    if "premiums" not in book.policies or "combine" in book.policies:
+        return
+    answers = dict.fromkeys(rule.answer for rule in book.policies["premiums"].rules)
+    in_price = [name for name in answers if book.premiums[name].shown == "in-price"]
+    if len(in_price) > 1:
+        said = f"premiums {', '.join(in_price)} are in the price, and no policy says how they combine where they meet"
+        found.add("R036", book.policies["premiums"].source, said, "Add a policy that decides `combine`", warning=True)
+
+
+def overrides(book: RuleBook) -> Iterable[Override]:
+    """Every override of the book."""
+    return (override for account in book.accounts.values() for override in account.overrides)
+
+
+def entries(book: RuleBook) -> Iterable[TermsEntry]:
+    """Every entry of dated terms: the defaults, those of accounts and those of sites."""
+    yield from book.default_terms
+    for account in book.accounts.values():
+        yield from account.terms
+        for site in account.sites:
+            yield from site.terms
