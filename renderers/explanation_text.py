@@ -86,7 +86,8 @@ def _row(row: Told, told: Told) -> list[str]:
         for decision in piece["decisions"]:
             lines += _decision(decision)
     lines.append(
-        f"    quantity     {row['quantity']} {told['unit']} ({row['component']}) of {row['quantity_of_activity']} for {row['billed_seconds_of_activity']} s"
+        f"    quantity     {row['quantity']} {told['unit']} ({row['component']}) of {row['quantity_of_activity']} "
+        f"for {row['billed_seconds_of_activity']} s"
     )
     lines += [f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}", ""]
     return lines
@@ -98,8 +99,10 @@ def _decision(decision: Told) -> list[str]:
     for rule in decision["applied"]:
         beaten = " (overridden)" if rule["overridden"] else ""
         lines.append(f"      applied      {rule['rule']}{beaten}   {rule['source']}   {_why(rule)}")
-    for rule in decision["not_applied"]:
-        lines.append(f"      not applied  {rule['rule']}   not: {', '.join(rule['because_not'])}   {rule['source']}")
+    lines += [
+        f"      not applied  {rule['rule']}   not: {', '.join(rule['because_not'])}   {rule['source']}"
+        for rule in decision["not_applied"]
+    ]
     return lines
 
 

@@ -115,6 +115,9 @@ class BreakTerms:
     planned: bool = False
 
 
+NO_DEDUCTION = BreakTerms(0, 0, "middle")
+"""What `break: none` means: punched and reported breaks come off, nothing is deducted of itself. (`break: paid` is None: nothing comes off.)"""
+
 TermValue = PunchRounding | BreakTerms | Decimals | int | str | bool | None
 TermType = Literal["duration", "choice", "yes-no", "number", "punch-rounding", "break"]
 
@@ -122,7 +125,7 @@ TermType = Literal["duration", "choice", "yes-no", "number", "punch-rounding", "
 @dataclass(frozen=True, slots=True)
 class TermDeclaration:
     """A term's name and type. `duration` values are seconds (int), `choice` text, `yes-no` bool, `number` Decimals;
-    `punch-rounding` is a PunchRounding or None, `break` a BreakTerms or None."""
+    `punch-rounding` is a PunchRounding or None, `break` a BreakTerms or None (paid)."""
 
     name: str
     type: TermType

@@ -11,6 +11,7 @@ from engine.problems import Source
 from engine.ratebook.book import (
     ENGINE_TERMS,
     KEY_COLUMNS,
+    NO_DEDUCTION,
     BreakTerms,
     Price,
     PunchRounding,
@@ -173,7 +174,9 @@ def _term(node: Node, declared: TermDeclaration, found: Findings) -> TermValue:
     """The value of a term, of the type it is declared with."""
     kind = declared.type
     if kind in _ENGINE_ONLY:
-        if not node.is_map or declared.name != kind:  # `none`; or a declaration that has been refused
+        if not node.is_map and node.text == "none" and kind == "break":
+            return NO_DEDUCTION
+        if not node.is_map or declared.name != kind:  # `none` or `paid`; or a declaration that has been refused
             return None
         return _punch_rounding(node, found) if kind == "punch-rounding" else _break(node, found)
     if kind == "duration":

@@ -396,7 +396,9 @@ class _Shift:
             charges.append(self._charge(number, component, basis, shown, sum(parts), price, spans[number]))
         if fill:
             base = self._base(self.row.day)
-            charges.append(self._charge(max(segment, 0) + 1, "fill", "fill", (), quantities[-1], (base.units, base.digits), self.row.day))
+            charges.append(
+                self._charge(max(segment, 0) + 1, "fill", "fill", (), quantities[-1], (base.units, base.digits), self.row.day)
+            )
         return charges
 
     def _all_ticks(self) -> list[tuple[int, int, int]]:

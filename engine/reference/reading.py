@@ -20,7 +20,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}", re.ASCII)
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-class Unreadable(Exception):  # noqa: N818  # it is not an error of the program
+class UnreadableError(Exception):
     """A cell or row cannot be read."""
 
 
@@ -95,7 +95,7 @@ def _row(book: RuleBook, kind: ActivityKind, number: int, raw: Mapping[str, str]
     try:
         _check_cells(book, kind, row)
         _date(book, kind, row)
-    except Unreadable as error:
+    except UnreadableError as error:
         row.fate = ("rejected", str(error))
     return row
 
@@ -104,15 +104,15 @@ def _check_cells(book: RuleBook, kind: ActivityKind, row: Row) -> None:
     for column in kind.columns:
         text = row.cells[column.column]
         if column.required and not text:
-            raise Unreadable(column.column)
+            raise UnreadableError(column.column)
         if text and not _fits(column, text):
-            raise Unreadable(column.column)
+            raise UnreadableError(column.column)
     if row.revision is None:
-        raise Unreadable("revision")
+        raise UnreadableError("revision")
     if row.cells["site"] not in book.sites:
-        raise Unreadable("site")
+        raise UnreadableError("site")
     if row.cells["item"] not in book.items:
-        raise Unreadable("item")
+        raise UnreadableError("item")
 
 
 def _fits(column: ActivityColumn, text: str) -> bool:
@@ -137,14 +137,14 @@ def _date(book: RuleBook, kind: ActivityKind, row: Row) -> None:
     for first, last in PAIRS:
         start, end = row.times[first], row.times[last]
         if (start is None) != (end is None):
-            raise Unreadable(first if start is None else last)
+            raise UnreadableError(first if start is None else last)
         if start is not None and end is not None and end <= start:
-            raise Unreadable(last)
+            raise UnreadableError(last)
     at = row.times["start"] if row.times["start"] is not None else row.times["scheduled_start"]
     if at is None:
-        raise Unreadable("start")
+        raise UnreadableError("start")
     if any(row.yes(mark) for mark in MARKS) and not (row.cells.get("marked_by") and row.cells.get("reason")):
-        raise Unreadable("marked_by")
+        raise UnreadableError("marked_by")
     row.at, row.day = at, local_clock(zone, at).date()
 
 
@@ -156,11 +156,11 @@ def _instant(text: str, zone: str, grid: int, column: str) -> int:
     except ValueError:
         day = None
     if match is None or day is None:
-        raise Unreadable(column)
+        raise UnreadableError(column)
     reading = datetime(day.year, day.month, day.day, int(match[2]), int(match[3]), int(match[4] or 0))  # noqa: DTZ001  # a clock reading
     seconds = int((reading - EPOCH) / timedelta(seconds=1))
     if seconds % grid:
-        raise Unreadable(column)
+        raise UnreadableError(column)
     offsets = {offset(zone, seconds + shift) for shift in range(-93_600, 93_601, 10_800)}
     instants = sorted(seconds - each for each in offsets if local_clock(zone, seconds - each) == reading)
     if match[5]:
@@ -168,5 +168,5 @@ def _instant(text: str, zone: str, grid: int, column: str) -> int:
         wanted = seconds - (-said if match[5][0] == "-" else said)
         instants = [instant for instant in instants if instant == wanted]
     if len(instants) != 1:
-        raise Unreadable(column)
+        raise UnreadableError(column)
     return instants[0]

@@ -7,7 +7,7 @@ and everything done for each row is arithmetic on whole numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -295,7 +295,6 @@ class _Run:
             elif each.form == "fixed":
                 seconds[rows] = each.seconds
             elif each.form == "scheduled":
-                length = self._planned_length(rows)
                 seconds[rows] = self._scheduled_seconds(rows, each)
         return seconds
 
@@ -604,13 +603,19 @@ def _shown(shown: dict[str, int], recipe: Recipe, winner: Ints) -> Ints:
 def _facts_of(facts: Facts, rows: Ints) -> Facts:
     touches = facts.touches
     return Facts(
-        {name: text.take(rows) for name, text in facts.texts.items()}, {name: length[rows] for name, length in facts.lengths.items()}, facts.day[rows],
-        facts.term[rows], facts.terms, facts.timelines, facts.start_state[rows], lambda window: touches(window)[rows],
-    )  # fmt: skip
+        texts={name: text.take(rows) for name, text in facts.texts.items()},
+        lengths={name: length[rows] for name, length in facts.lengths.items()},
+        day=facts.day[rows],
+        term=facts.term[rows],
+        terms=facts.terms,
+        timelines=facts.timelines,
+        start_state=facts.start_state[rows],
+        touches=lambda window: touches(window)[rows],
+    )
 
 
 def _with_texts(facts: Facts, texts: Mapping[str, Coded]) -> Facts:
-    return Facts(texts, facts.lengths, facts.day, facts.term, facts.terms, facts.timelines, facts.start_state, facts.touches)
+    return replace(facts, texts=texts)
 
 
 def _used_windows(book: RuleBook) -> list[Window]:

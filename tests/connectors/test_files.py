@@ -69,7 +69,10 @@ def test_parquet_gives_the_same_cells_as_csv(tmp_path: Path) -> None:
     )  # fmt: skip
     frame.write_parquet(tmp_path / "a.parquet")
     read_back = read(tmp_path / "a.parquet")
-    assert read_back.select("start", "end", "revision", "charge_nurse").rows() == [("2026-10-05T07:00", "2026-10-05T15:30:05", "1", "yes"), ("", "", "2", "")]
+    assert read_back.select("start", "end", "revision", "charge_nurse").rows() == [
+        ("2026-10-05T07:00", "2026-10-05T15:30:05", "1", "yes"),
+        ("", "", "2", ""),
+    ]
 
 
 @pytest.mark.parametrize(

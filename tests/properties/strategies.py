@@ -146,7 +146,7 @@ _ROUNDING = st.one_of(
     ),
 )
 _BREAK = st.one_of(
-    st.just("none"),
+    st.sampled_from(("none", "paid")),
     st.builds(
         "{{ after: {}, length: {}, unplaced: {}, planned: {} }}".format,
         st.sampled_from(("5h", "6h", "0h")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -31,7 +32,7 @@ def engine(book: RuleBook, case: Case) -> Preview:
     return preview(Rater(book), "shift", raw, Period(case.start, case.end, "generated"))
 
 
-def lines_of(found: Preview) -> dict[str, list[tuple[object, ...]]]:
+def lines_of(found: Preview) -> dict[str, list[Any]]:
     """What the fast engine bills, as plain values."""
     said = {}
     for each in found.assembled:
@@ -46,7 +47,7 @@ def lines_of(found: Preview) -> dict[str, list[tuple[object, ...]]]:
     return said
 
 
-def expected_lines(outcome: Outcome) -> dict[str, list[tuple[object, ...]]]:
+def expected_lines(outcome: Outcome) -> dict[str, list[Any]]:
     """What the slow evaluator bills, as plain values."""
     said = {}
     for account, lines in outcome.lines.items():

@@ -9,6 +9,7 @@ import sys
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     """No library of rating or rendering is imported for help; the best of five runs stays under 0.3 s of CPU."""
-    seen = subprocess.run([sys.executable, "-X", "importtime", str(ROOT / "cli.py"), "--help"], capture_output=True, text=True, check=True).stderr
-    assert not [name for name in ("polars", "numpy", "weasyprint", "jinja2", "yaml", "durable", "rich.console") if re.search(rf"\| +{name}\b", seen)]
+    seen = subprocess.run(
+        [sys.executable, "-X", "importtime", str(ROOT / "cli.py"), "--help"], capture_output=True, text=True, check=True
+    ).stderr
+    assert not [
+        name
+        for name in ("polars", "numpy", "weasyprint", "jinja2", "yaml", "durable", "rich.console")
+        if re.search(rf"\| +{name}\b", seen)
+    ]
     assert min(_cpu_of_help() for _ in range(5)) < 0.3
 
 
@@ -86,7 +93,10 @@ def test_wrong_use_is_said_kindly(workspace: Path, words: tuple[str, ...], said:
 
 
 def test_a_day_before_all_terms_stops_the_run_and_writes_nothing(tmp_path: Path) -> None:
-    rows = [completed("a", "2023-12-31T07:00", "2023-12-31T15:00"), completed("b", "2023-12-31T07:00", "2023-12-31T15:00", site="acme-west")]
+    rows = [
+        completed("a", "2023-12-31T07:00", "2023-12-31T15:00"),
+        completed("b", "2023-12-31T07:00", "2023-12-31T15:00", site="acme-west"),
+    ]
     folder = make_workspace(tmp_path, rows)
     done = inforce("replay", "2023-12", "-w", folder)
     assert done.returncode == 1
@@ -102,7 +112,11 @@ def test_an_ended_price_names_the_gap(tmp_path: Path) -> None:
     folder = make_workspace(tmp_path, [completed("a", "2026-10-20T07:00", "2026-10-20T15:00")], {"rates/geo-base.yaml": geo})
     done = inforce("replay", "2026-10", "-w", folder)
     assert done.returncode == 1
-    for words in ("no price for 'RN' is in force at acme-east", "from 2026-10-15", "geo-base:NYC/RN (70.00 from 2024-01-01, ended from 2026-10-15) at rates/geo-base.yaml:"):
+    for words in (
+        "no price for 'RN' is in force at acme-east",
+        "from 2026-10-15",
+        "geo-base:NYC/RN (70.00 from 2024-01-01, ended from 2026-10-15) at rates/geo-base.yaml:",
+    ):
         assert words in done.stderr
 
 
@@ -123,7 +137,7 @@ def test_every_line_explains_itself_and_the_steps_multiply_out(workspace: Path) 
             assert {made_by_hand(price) for price in told["prices"]} == {Fraction(told["price"])}
 
 
-def made_by_hand(price: dict) -> Fraction:  # type: ignore[type-arg]  # JSON
+def made_by_hand(price: dict[str, Any]) -> Fraction:
     """A price from its steps."""
     base, adds = Fraction(price["base"]["value"]), {step["premium"]: Fraction(step["adds"]) for step in price["premiums"]}
     if price["own_line"]:
@@ -134,7 +148,14 @@ def made_by_hand(price: dict) -> Fraction:  # type: ignore[type-arg]  # JSON
 def test_an_explanation_reads_from_timesheet_to_amount(workspace: Path) -> None:
     done = inforce("explain", "DRAFT-beta-2026-10#1", "-w", workspace, "--rows", "1")
     assert done.returncode == 0
-    for words in ("base price", "rates/geo-base.yaml:", "applied      completed", "not applied  no-show   not: status is no-show", "rounding   half up", "less break"):
+    for words in (
+        "base price",
+        "rates/geo-base.yaml:",
+        "applied      completed",
+        "not applied  no-show   not: status is no-show",
+        "rounding   half up",
+        "less break",
+    ):
         assert words in done.stdout
 
 

@@ -27,7 +27,9 @@ def book() -> RuleBook:
 def october(*rows: dict[str, str], accounts: tuple[str, ...] = ()) -> Preview:
     names = [column.column for column in book().kinds["shift"].columns]
     cells = {name: [row.get(name, "") for row in rows] for name in names}
-    raw = pl.DataFrame({**cells, "file": ["shifts.csv"] * len(rows), "row": list(range(2, len(rows) + 2))}, schema_overrides={"row": pl.Int64})
+    raw = pl.DataFrame(
+        {**cells, "file": ["shifts.csv"] * len(rows), "row": list(range(2, len(rows) + 2))}, schema_overrides={"row": pl.Int64}
+    )
     return preview(Rater(book()), "shift", raw, OCTOBER, accounts)
 
 
@@ -64,7 +66,9 @@ def fates(found: Preview) -> dict[tuple[str, int], tuple[str, str]]:
         ({"revision": "1.5"}, "A102", "revision", "whole number", "digits only"),
     ],
 )  # fmt: skip
-def test_a_bad_row_is_rejected_with_its_place_and_cure(changes: dict[str, str], code: str, column: str, words: str, cure: str) -> None:
+def test_a_bad_row_is_rejected_with_its_place_and_cure(
+    changes: dict[str, str], code: str, column: str, words: str, cure: str
+) -> None:
     found = october(completed("good", START, END), completed("bad", START, END) | changes)
     (reject,) = found.collected.rejects
     assert (reject.code, reject.file, reject.row, reject.column) == (code, "shifts.csv", 3, column)
@@ -78,7 +82,9 @@ def test_one_id_with_two_contents_rejects_both_whatever_their_order() -> None:
     rows = (completed("x", START, END), completed("x", START, "2026-10-06T16:00"), completed("y", START, END))
     for mine in (rows, rows[::-1]):
         found = october(*mine)
-        assert {(reject.code, reject.row) for reject in found.collected.rejects} == {("A114", n) for n, row in enumerate(mine, 2) if row["id"] == "x"}
+        assert {(reject.code, reject.row) for reject in found.collected.rejects} == {
+            ("A114", n) for n, row in enumerate(mine, 2) if row["id"] == "x"
+        }
         assert found.billed == 1
 
 
@@ -126,7 +132,9 @@ def test_overlapping_shifts_of_one_worker_are_held_across_accounts_and_touching_
     assert fates(found) == {("a", 1): ("held", "overlap"), ("b", 1): ("held", "overlap")}
     alone = october(*rows, accounts=("acme",))
     assert fates(alone) == {("a", 1): ("held", "overlap")}
-    assert [line.canonical() for line in alone.assembled[0].invoice.lines] == [line.canonical() for line in found.assembled[0].invoice.lines]
+    assert [line.canonical() for line in alone.assembled[0].invoice.lines] == [
+        line.canonical() for line in found.assembled[0].invoice.lines
+    ]
 
 
 def test_a_period_holds_what_starts_in_it_by_the_clock_of_the_site() -> None:

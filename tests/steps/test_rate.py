@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from engine.arrays import ints
@@ -18,7 +19,9 @@ from engine.steps.rate import Rater
 from tests.steps.test_collect import OCTOBER, book, october
 from tests.workspaces import completed
 
-ROWS = [completed(f"s{day}", f"2026-10-{day:02}T18:52", f"2026-10-{day + 1:02}T07:10", charge_nurse="yes") for day in range(1, 29)]
+ROWS = [
+    completed(f"s{day}", f"2026-10-{day:02}T18:52", f"2026-10-{day + 1:02}T07:10", charge_nurse="yes") for day in range(1, 29)
+]
 
 
 def test_a_planted_difference_between_the_two_resolvers_stops_the_run() -> None:
@@ -89,9 +92,7 @@ def test_adding_a_rule_that_never_applies_moves_no_body() -> None:
     assert [each.invoice.body_sha256() for each in first.assembled] == [each.invoice.body_sha256() for each in second.assembled]
 
 
-def raw_of(rows: list[dict[str, str]]):  # type: ignore[no-untyped-def]  # a frame
-    import polars as pl
-
+def raw_of(rows: list[dict[str, str]]) -> pl.DataFrame:
     names = [column.column for column in book().kinds["shift"].columns]
     cells = {name: [row.get(name, "") for row in rows] for name in names}
     return pl.DataFrame({**cells, "file": ["shifts.csv"] * len(rows), "row": list(range(2, len(rows) + 2))})
