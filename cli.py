@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,12 +93,13 @@ def demo(
     preview, made, _ = _replay(folder, "2026-10", (), (), out, tuple(FileFormat), _jobs())
     _print(_summary(preview, made))
     first = made[0].envelope.number if made else ""
+    name = "inforce" if shutil.which("inforce") else sys.argv[0]
     _print(
         f"\nThe documents are in {out} (open one of the PDFs). Next, try:\n"
-        f"  inforce explain -w {folder} {first}#1        every step of a line\n"
-        f"  inforce replay -w {folder} 2026-10 --verify  the same bytes again\n"
-        f"  inforce check {folder}                       the rule book and its examples\n"
-        f"  git -C {folder} log --stat                   how the rule book came about"
+        f"  {name} explain -w {folder} {first}#1        # every step of a line\n"
+        f"  {name} replay -w {folder} 2026-10 --verify              # the same documents again\n"
+        f"  {name} check {folder}                                   # the rule book and its examples\n"
+        f"  git -C {folder} log --stat                              # how the rule book came about"
     )
 
 

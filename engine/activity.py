@@ -138,7 +138,8 @@ class Reject:
     cure: str
 
     def __str__(self) -> str:
-        return f"{self.code} {self.file} row {self.row}, {self.column} = {self.value!r}: {self.message}. {self.cure}."
+        stop = "" if self.cure.endswith("?") else "."
+        return f"{self.code} {self.file} row {self.row}, {self.column} = {self.value!r}: {self.message}. {self.cure}{stop}"
 
 
 @dataclass(frozen=True, slots=True)

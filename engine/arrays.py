@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -107,3 +108,20 @@ def share_out(groups: Ints, exact: Exact, divisor: int, totals: Exact) -> Ints:
     floors = floors.copy()
     floors[wins] += 1
     return narrow(floors * sign[groups], "a share")
+
+
+def check_border(what: str, columns: Mapping[str, npt.NDArray[Any]], key: Sequence[str]) -> None:
+    """Refuses columns between two stages that are not whole numbers or true/false, or whose key is not strictly increasing."""
+    for name, column in columns.items():
+        if column.dtype.kind not in "iub":
+            raise InvariantError(f"{what}: column {name!r} is {column.dtype}, not whole numbers; nothing was written")
+    later = np.zeros(max(len(columns[key[0]]) - 1, 0), dtype=np.bool_)
+    equal = np.ones_like(later)
+    for name in key:
+        column = columns[name]
+        later |= equal & (column[1:] > column[:-1])
+        equal &= column[1:] == column[:-1]
+    if not bool(later.all()):
+        raise InvariantError(
+            f"{what}: the key ({', '.join(key)}) is not strictly increasing; this is a fault of the engine, nothing was written"
+        )

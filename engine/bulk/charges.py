@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.activity import Activity, Coded, FateName
-from engine.arrays import Codes, Ints
+from engine.arrays import Codes, Ints, check_border
 from engine.bulk.pricing import PriceBook, Recipe
 from engine.bulk.programs import Programs
 from engine.bulk.signatures import Facts
@@ -44,6 +44,25 @@ class Charges:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def check(self) -> None:
+        """Refuses charges that are not whole numbers or not in strictly increasing order of their key."""
+        names = (
+            "row",
+            "segment",
+            "basis",
+            "item",
+            "quantity",
+            "price",
+            "price_digits",
+            "day",
+            "start",
+            "end",
+            "recipe",
+            "price_row",
+        )
+        columns = {name: getattr(self, name) for name in names} | {"component": self.component.codes, "shown": self.shown.codes}
+        check_border("charges", columns, ("row", "segment", "component"))
 
 
 BASES = ("worked", "fill", "fixed", "scheduled", "own-line")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arrays import NONE, Codes, Ints, ints
+from engine.arrays import NONE, Codes, Ints, check_border, ints
 from engine.bulk.pricing import PriceBook
 from engine.bulk.timeline import Timelines
 from engine.money import Half
@@ -36,6 +36,11 @@ class Parts:
     off: Ints
     on: Ints
     day: Ints
+
+    def check(self) -> None:
+        """Refuses segments that are not whole numbers or not in strictly increasing order of (row, segment)."""
+        names = ("row", "segment", "start", "end", "off", "on", "day")
+        check_border("segments", {name: getattr(self, name) for name in names}, ("row", "segment"))
 
 
 def nearest(values: Ints, step: int, half: Half) -> Ints:

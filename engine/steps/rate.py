@@ -84,7 +84,9 @@ class _Run:
         pair, prices = self._prices(billed, item)
         seconds, fill, parts, pieces, found = self._pieces(worked, pair, prices)
         kinds = found.kinds if found is not None else ()
+        parts.check()
         charges, recipes = self._charges(billed, form, fixed, seconds, fill, item, pair, prices, parts, pieces, kinds)
+        charges.check()
         total = np.where(worked, seconds + fill, fixed)
         return Rated(
             self.activity, charges, self.items, recipes, prices, self.lines, self.zone, self.stretch, parts, pieces, found, self.terms,

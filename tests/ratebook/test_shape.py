@@ -364,7 +364,7 @@ def test_the_verdict_on_spoilt_files_is_that_of_jsonschema(kind: str) -> None:
                 assert problem.message[-1] not in ".:,", problem
                 assert problem.remedy, problem
         verdicts[fits] += 1
-    assert min(verdicts.values()) >= 10, verdicts
+    assert all(verdicts.values()), verdicts
 
 
 def with_context(error: ValidationError) -> Iterator[ValidationError]:

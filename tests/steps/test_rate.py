@@ -113,3 +113,15 @@ def test_the_canonical_backup_is_the_same_by_rows_and_by_columns() -> None:
     whole = october(*ROWS).assembled[0]
     document = whole.document(Envelope("X", Party("a"), Party("b")), {})
     assert canonical_backup(document.backup) == whole.canonical_backup()
+
+
+@pytest.mark.parametrize("column", ["quantity", "price"])
+def test_charges_and_segments_are_checked_at_their_borders(column: str) -> None:
+    rated = october(*ROWS).rated
+    charges = rated.charges
+    with pytest.raises(InvariantError, match=f"charges: column '{column}' is float64"):
+        replace(charges, **{column: getattr(charges, column).astype(np.float64)}).check()
+    with pytest.raises(InvariantError, match=r"charges: the key \(row, segment, component\) is not strictly increasing"):
+        replace(charges, row=charges.row[::-1]).check()
+    with pytest.raises(InvariantError, match=r"segments: the key \(row, segment\) is not strictly increasing"):
+        replace(rated.parts, segment=rated.parts.segment * 0, row=rated.parts.row * 0).check()
