@@ -15,7 +15,7 @@ from engine.money import Decimals
 from engine.problems import ProblemsFound, Source
 from engine.ratebook import load, shape
 from engine.ratebook.basis import basis_text, parse_basis
-from engine.ratebook.book import ENGINE_TERMS, Basis, BreakTerms, Given, Provenance, PunchRounding, RuleBook
+from engine.ratebook.book import ENGINE_TERMS, NO_DEDUCTION, Basis, BreakTerms, Given, Provenance, PunchRounding, RuleBook
 from engine.ratebook.build import build, problems_in
 from engine.ratebook.catalogue import CATALOGUE
 from engine.ratebook.files import NoRuleBookError, read_workspace_files
@@ -110,7 +110,20 @@ def test_a_later_entry_replaces_only_what_it_names() -> None:
     before, after = (book.terms_on("beta-clinic", day) for day in (date(2026, 5, 31), date(2026, 6, 1)))
 
     assert (before["hours"], after["hours"]) == ("wall", "elapsed")
-    assert (after["break"], after["punch-rounding"], after["combine"]) == (None, None, "multiply")
+    assert (after["break"], after["punch-rounding"], after["combine"]) == (NO_DEDUCTION, None, "multiply")
+
+
+def test_breaks_that_are_paid_are_none_and_no_deduction_is_a_deduction_of_nothing() -> None:
+    texts = sample_texts()["rates/accounts/beta.yaml"]
+    paid, unpaid = (
+        build(sample_files(**{"rates/accounts/beta.yaml": texts.replace("hours: wall", f"hours: wall\n    break: {word}")}))
+        for word in ("paid", "none")
+    )
+    day = date(2026, 1, 1)
+
+    assert paid.terms_on("beta-clinic", day)["break"] is None
+    assert unpaid.terms_on("beta-clinic", day)["break"] == NO_DEDUCTION
+    assert paid.meaning != unpaid.meaning
 
 
 # --- rules/ -----------------------------------------------------------------------------------------------------------

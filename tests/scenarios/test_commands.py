@@ -122,19 +122,30 @@ def test_an_ended_price_names_the_gap(tmp_path: Path) -> None:
 
 def test_every_line_explains_itself_and_the_steps_multiply_out(workspace: Path) -> None:
     """For every line of every document: the price's steps, each row's quantity x price, and their sums, from the JSON alone."""
+    from connectors.files import read_activity
+    from connectors.workspace import find_workspace
+    from engine.dates import parse_period
+    from engine.explain import explain_line
+    from engine.pipeline import preview
+    from engine.ratebook.build import build
+    from engine.ratebook.files import read_workspace_files
+    from engine.steps.rate import Rater
+
+    space, book = find_workspace(workspace), build(read_workspace_files(workspace))
+    raw = read_activity(space.activity_files(), book.kinds["shift"], workspace)
+    found = preview(Rater(book), "shift", raw, parse_period("2026-10"))
     for path in sorted((workspace / "out").glob("DRAFT-*.json")):
         document = json.loads(path.read_bytes())
         for line in document["body"]["lines"]:
-            name = f"{document['envelope']['number']}#{line['line']}"
-            done = inforce("explain", name, "-w", workspace, "--json")
-            assert done.returncode == 0, done.stderr
-            told = json.loads(done.stdout)
+            told: Any = json.loads(json.dumps(explain_line(book, found, document["envelope"]["number"], line["line"])))
             assert told["body_sha256"] == document["body_sha256"]
             assert Fraction(told["amount"]) * 100 == line["amount"]
             assert sum(Fraction(row["quantity"]) for row in told["rows"]) * Fraction(told["price"]) == Fraction(told["exact"])
             assert sum(Fraction(row["amount"]) for row in told["rows"]) == Fraction(told["amount"])
             assert all(Fraction(row["quantity"]) * Fraction(row["price"]) == Fraction(row["exact"]) for row in told["rows"])
             assert {made_by_hand(price) for price in told["prices"]} == {Fraction(told["price"])}
+    as_json = json.loads(inforce("explain", "DRAFT-beta-2026-10#1", "-w", workspace, "--json").stdout)
+    assert as_json == json.loads(json.dumps(explain_line(book, found, "DRAFT-beta-2026-10", 1)))
 
 
 def made_by_hand(price: dict[str, Any]) -> Fraction:
