@@ -86,7 +86,8 @@ def _check_given(book: RuleBook, premium: Premium, declared: FormulaInput, found
     """What a premium reads stays within the bounds of its formula wherever it stands in the book."""
     given = premium.given[declared.name]
     if given.form == "base":
-        for table in {item.table: book.tables[item.table] for item in book.items.values()}.values():
+        tables = {item.table: book.tables[item.table] for item in book.items.values()}
+        for table in (each for each in tables.values() if declared.unit == f"{each.currency} per hour"):
             for price in (price for row in table.rows.values() for price in row.prices):
                 if price.value is not None:
                     check_bounds(price.value, declared, price.source, found)

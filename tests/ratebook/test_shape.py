@@ -128,7 +128,7 @@ CHOSEN = [
     (BETA, "{ to: 15min, half: up, per: interval }", "non", "R006 `punch-rounding`: `non` is not `none`", "Did you mean `none`?"),
     (BETA, ", per: interval", "", "R005 field `per` is missing", "Add `per:`, one of punch, interval"),
     (BETA, "to: 15min", "to: 15 min", "R007 `to`: `15 min` is not a duration", "Write it like 15min"),
-    (ACME, "combine: largest", "break: 30min", "R007 `break`: `30min` is not break terms, or `none`", "{ after: 6h, length: 30min,"),
+    (ACME, "combine: largest", "break: 30min", "R007 `break`: `30min` is not break terms, `none` or `paid`", "{ after: 6h, length: 30min,"),
     (BILLABLE, NOTICE, "notice: { lessthan: 24h }", "R004 unknown field `lessthan`", "Did you mean `less-than`?"),
     (BILLABLE, NOTICE, "notice: { less-than: [24h] }", "R008 `less-than`: a bound is needed here, not a list", "{ term: cancel-notice }"),
     (BILLABLE, NOTICE, "notice: {}", "R009 `notice`: the map is empty, at least 1 needed", "Write it like { less-than: 24h }"),
