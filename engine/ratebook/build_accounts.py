@@ -109,7 +109,7 @@ def _override(node: Node, form: Node, sites: Sequence[str], names: Agreeable, fo
     value = price(node["price"], table.unit, table.digits, found)
     return Override(
         f"{account}:{node['override'].text}", table.table, account, node.says("site") or None, node.says("item") or None,
-        node.says("premium") or None, start, end, value, node.source, node.provenance(),
+        node.says("premium") or None, start, end, value, node.source, node.provenance(form.provenance()),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def build_formulas(forms: Sequence[Node], found: Findings) -> dict[str, FormulaR
         if name in formulas:
             found.twice(form["formula"], f"formula {name}", formulas[name].source)
         inputs = tuple(_input(key, node, form["inputs"].key(key), found) for key, node in sorted(form["inputs"].items()))
-        made = [_version(node, inputs, form["unit"], found) for node in form.list("versions")]
+        made = [_version(node, inputs, form, found) for node in form.list("versions")]
         versions = tuple(sorted(made, key=lambda each: (each.start, each.version)))
         _refuse_gaps(versions, found)
         formulas[name] = FormulaRule(name, form["unit"].text, inputs, versions, form.source)
@@ -49,11 +49,11 @@ def _input(name: str, node: Node, at: Source, found: Findings) -> FormulaInput:
     return declared
 
 
-def _version(node: Node, inputs: Sequence[FormulaInput], unit: Node, found: Findings) -> FormulaVersion:
+def _version(node: Node, inputs: Sequence[FormulaInput], form: Node, found: Findings) -> FormulaVersion:
     text = node["formula"]
     try:
         formula = parse(text.text, declared_inputs(inputs))
-        formula.check(unit.text)
+        formula.check(form["unit"].text)
         for each in inputs:
             if each.name not in formula.used:
                 found.add("R047", text, f"the input `{each.name}` is declared and not used", "Use it, or remove it", warning=True)
@@ -69,7 +69,7 @@ def _version(node: Node, inputs: Sequence[FormulaInput], unit: Node, found: Find
     examples = tuple(_example(each, place, inputs, found) for place, each in enumerate(node.list("examples"), 1))
     return FormulaVersion(
         int(node["version"].text), start, end, text.text, int(node["round"]["digits"].text), node["round"]["half"].word, examples, text.source,
-        node.provenance(),
+        node.provenance(form.provenance()),
     )  # fmt: skip
 
 

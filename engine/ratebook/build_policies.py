@@ -112,7 +112,9 @@ class _Reader:
             when = read_conditions(node["when"], self.decides, self.names, self.found)
         answer = self._answer(node["then"])
         overrides = tuple(each.text for each in node.list("overrides"))
-        return Rule(node["id"].text, tuple(when), answer, start, end, overrides, node.source, node.provenance())
+        return Rule(
+            node["id"].text, tuple(when), answer, start, end, overrides, node.source, node.provenance(self.form.provenance())
+        )
 
     # --- answers
 

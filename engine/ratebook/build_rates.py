@@ -14,6 +14,7 @@ from engine.ratebook.book import (
     NO_DEDUCTION,
     BreakTerms,
     Price,
+    Provenance,
     PunchRounding,
     RateRow,
     RateTable,
@@ -67,7 +68,12 @@ def _table(form: Node, found: Findings) -> RateTable:
     for node in form.list("rates"):
         _check_key(node, name, columns, found)
         values = {column: node.says(column) for column in columns}
-        row = RateRow(f"{name}:{'/'.join(values.values())}", values, _prices(node, unit, digits, found), node.source)
+        row = RateRow(
+            f"{name}:{'/'.join(values.values())}",
+            values,
+            _prices(node, unit, digits, node.provenance(form.provenance()), found),
+            node.source,
+        )
         key = tuple(values.values())
         if key in rows:
             found.twice(row.source, f"row {row.id}", rows[key].source)
@@ -84,10 +90,9 @@ def _check_key(row: Node, table: str, columns: Sequence[str], found: Findings) -
             found.add("R033", row, f"the row does not say its {column}", remedy)
 
 
-def _prices(row: Node, unit: str, digits: int, found: Findings) -> tuple[Price, ...]:
+def _prices(row: Node, unit: str, digits: int, inherited: Provenance, found: Findings) -> tuple[Price, ...]:
     """The prices of a row in order of their days; expected ones are looked at and left out."""
     prices = []
-    inherited = row.provenance()
     for day, node in row["prices"].items():
         said = node["price"] if node.is_map else node
         value = None if said.text == "ended" else price(said, unit, digits, found)

@@ -372,3 +372,17 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_rules_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoRuleBookError, match=r"there are no \.yaml files"):
         read_workspace_files(tmp_path)
+
+
+def test_an_entry_inherits_reason_and_approval_of_its_row_and_file() -> None:
+    files = sample_files()
+    path = "rates/geo-base.yaml"
+    files[path] = files[path].replace(
+        b"table: geo-base\n", b"table: geo-base\nreason: opening sheet\napproved: { by: d.ortiz, on: 2023-12-01, ref: FIN-200 }\n"
+    )
+    row = build(files).tables["geo-base"].rows[("LA", "ICU")]
+
+    assert [(price.provenance.reason, price.provenance.by) for price in row.prices] == [
+        ("opening sheet", "d.ortiz"),
+        ("autumn review", "m.lee"),
+    ]
