@@ -1,32 +1,34 @@
-"""Rows of text cells, read one by one."""
+"""Rows of text cells, read one by one (law 2.1, 2.2, 2.3, 2.6)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 from engine.ratebook.book import ActivityColumn, ActivityKind, RuleBook
+from engine.reference.clock import EPOCH, SECOND, instants, local_day
 
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # a clock reading, without a zone
 TIME_COLUMNS = ("start", "end", "scheduled_start", "scheduled_end", "cancelled_at", "break_start", "break_end")
 PAIRS = (("start", "end"), ("scheduled_start", "scheduled_end"), ("break_start", "break_end"))
 MARKS = ("mark_billable", "mark_held", "mark_excluded")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}", re.ASCII)
+_WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 class UnreadableError(Exception):
-    """A cell or row cannot be read."""
+    """A cell or row cannot be read; the text is the column."""
 
 
 @dataclass(slots=True)
 class Row:
-    """A row as read: cells as text, times as UTC seconds, and its fate once it is known."""
+    """A row as read: cells as text, times as UTC seconds, and its fate once it is known.
+
+    `passed_over` says that another row counts in its place (superseded, repeated), `doubt` that a higher revision was rejected.
+    """
 
     number: int
     cells: dict[str, str]
@@ -37,64 +39,58 @@ class Row:
     at: int = 0
     day: date = date.min
     fate: tuple[str, str] | None = None
+    passed_over: str = ""
+    doubt: bool = False
+
+    def cell(self, column: str) -> str:
+        """The text of a cell; empty where the kind has no such column."""
+        return self.cells.get(column, "")
 
     def yes(self, column: str) -> bool:
         """Whether a yes-no cell says yes."""
-        return self.cells.get(column, "").lower() in ("yes", "true", "1")
+        return self.cell(column).lower() in ("yes", "true", "1")
 
-
-@lru_cache(maxsize=1 << 18)
-def local_clock(zone: str, utc: int) -> datetime:
-    """What the clock on the wall reads at an instant."""
-    return datetime.fromtimestamp(utc, UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-
-
-def offset(zone: str, utc: int) -> int:
-    """Seconds the wall clock is ahead of UTC."""
-    return int((local_clock(zone, utc) - EPOCH) / timedelta(seconds=1)) - utc
+    def length(self, first: str, last: str) -> int:
+        """The elapsed seconds between two times as written; 0 where they are not there."""
+        start, end = self.times[first], self.times[last]
+        return end - start if start is not None and end is not None else 0
 
 
 def read_rows(book: RuleBook, kind: ActivityKind, rows: Sequence[Mapping[str, str]]) -> list[Row]:
-    """All rows, each with its fate if it is rejected, superseded or repeated."""
-    found = [_row(book, kind, number, cells) for number, cells in enumerate(rows)]
-    by_key: dict[tuple[str, str, int], list[Row]] = {}
+    """All rows, each with its fate if it is rejected; those that do not count are passed over."""
+    found = [_read(book, kind, number, cells) for number, cells in enumerate(rows)]
     for row in found:
-        if row.revision is not None and row.id:
-            by_key.setdefault((row.source, row.id, row.revision), []).append(row)
-    for same in by_key.values():
-        if len({tuple(sorted(row.cells.items())) for row in same}) > 1:
-            for row in same:
-                row.fate = ("rejected", "id")
-    by_id: dict[tuple[str, str], list[Row]] = {}
-    for row in found:
-        by_id.setdefault((row.source, row.id), []).append(row)
-    for revisions in by_id.values():
-        good = [row for row in revisions if row.fate is None]
-        bad = [row.revision for row in revisions if row.fate is not None and row.revision is not None]
-        top = max((row.revision or 0 for row in good), default=0)
-        seen = False
-        for row in good:
-            if row.revision != top:
-                row.fate = ("not billed", "superseded")
-            elif seen:
-                row.fate = ("not billed", "repeated")
-            else:
-                seen = True
-                if bad and max(bad) > top:
-                    row.fate = ("doubt", "revision-rejected")
+        if row.id and any(_contradict(row, other) for other in found):
+            row.fate = ("rejected", "id") if row.fate is None else row.fate
+    good = [row for row in found if row.fate is None]
+    for row in good:
+        mine = [other for other in found if (other.source, other.id) == (row.source, row.id)]
+        highest = max(other.revision or 0 for other in mine if other in good)
+        rejected = [other.revision for other in mine if other not in good and other.revision is not None]
+        if row.revision != highest:
+            row.passed_over = "superseded"
+        elif any(other.number < row.number and other.revision == highest for other in mine):
+            row.passed_over = "repeated"
+        else:
+            row.doubt = any(revision > highest for revision in rejected)
     return found
 
 
-def _row(book: RuleBook, kind: ActivityKind, number: int, raw: Mapping[str, str]) -> Row:
-    cells = {"revision": "1", "withdrawn": "no", **dict.fromkeys(MARKS, "no"), "source": ""}
+def _contradict(one: Row, other: Row) -> bool:
+    """Whether two rows have one id and revision, and other content."""
+    same = (one.source, one.id, one.revision) == (other.source, other.id, other.revision)
+    return same and one.revision is not None and one.cells != other.cells
+
+
+def _read(book: RuleBook, kind: ActivityKind, number: int, raw: Mapping[str, str]) -> Row:
+    cells = {"revision": "1", "withdrawn": "no", **dict.fromkeys(MARKS, "no")}
     for column in kind.columns:
-        text = raw.get(column.column, "").strip()
-        cells[column.column] = text or column.default or cells.get(column.column, "")
-    revision = int(cells["revision"]) if re.fullmatch(r"[0-9]{1,9}", cells["revision"], re.ASCII) else None
-    row = Row(number, cells, cells["source"], cells["id"], revision, dict.fromkeys(TIME_COLUMNS))
+        cells[column.column] = raw.get(column.column, "").strip() or column.default or cells.get(column.column, "")
+    revision = int(cells["revision"]) if _WHOLE.fullmatch(cells["revision"]) else None
+    row = Row(number, cells, cells.get("source", ""), cells.get("id", ""), revision, dict.fromkeys(TIME_COLUMNS))
     try:
         _check_cells(book, kind, row)
-        _date(book, kind, row)
+        _place_in_time(book, kind, row)
     except UnreadableError as error:
         row.fate = ("rejected", str(error))
     return row
@@ -102,16 +98,14 @@ def _row(book: RuleBook, kind: ActivityKind, number: int, raw: Mapping[str, str]
 
 def _check_cells(book: RuleBook, kind: ActivityKind, row: Row) -> None:
     for column in kind.columns:
-        text = row.cells[column.column]
-        if column.required and not text:
-            raise UnreadableError(column.column)
-        if text and not _fits(column, text):
+        text = row.cell(column.column)
+        if (column.required and not text) or (text and not _fits(column, text)):
             raise UnreadableError(column.column)
     if row.revision is None:
         raise UnreadableError("revision")
-    if row.cells["site"] not in book.sites:
+    if row.cell("site") not in book.sites:
         raise UnreadableError("site")
-    if row.cells["item"] not in book.items:
+    if row.cell("item") not in book.items:
         raise UnreadableError("item")
 
 
@@ -125,15 +119,16 @@ def _fits(column: ActivityColumn, text: str) -> bool:
     if column.type == "yes-no":
         return text.lower() in ("yes", "no", "true", "false", "1", "0")
     if column.type in ("whole", "minutes"):
-        return bool(re.fullmatch(r"[0-9]{1,9}", text, re.ASCII))
+        return bool(_WHOLE.fullmatch(text))
     return bool(_TIME.fullmatch(text))
 
 
-def _date(book: RuleBook, kind: ActivityKind, row: Row) -> None:
-    zone = book.sites[row.cells["site"]].zone
-    for column in TIME_COLUMNS:
-        if row.cells.get(column):
-            row.times[column] = _instant(row.cells[column], zone, kind.grid, column)
+def _place_in_time(book: RuleBook, kind: ActivityKind, row: Row) -> None:
+    zone = book.sites[row.cell("site")].zone
+    timed = [column.column for column in kind.columns if column.type == "local-time"]
+    for column in timed:
+        if row.cell(column):
+            row.times[column] = _instant(row.cell(column), zone, kind.grid, column)
     for first, last in PAIRS:
         start, end = row.times[first], row.times[last]
         if (start is None) != (end is None):
@@ -143,30 +138,30 @@ def _date(book: RuleBook, kind: ActivityKind, row: Row) -> None:
     at = row.times["start"] if row.times["start"] is not None else row.times["scheduled_start"]
     if at is None:
         raise UnreadableError("start")
-    if any(row.yes(mark) for mark in MARKS) and not (row.cells.get("marked_by") and row.cells.get("reason")):
+    if any(row.yes(mark) for mark in MARKS) and not (row.cell("marked_by") and row.cell("reason")):
         raise UnreadableError("marked_by")
-    row.at, row.day = at, local_clock(zone, at).date()
+    row.at, row.day = at, local_day(zone, at)
 
 
 def _instant(text: str, zone: str, grid: int, column: str) -> int:
-    """The instant at which the wall clock of a zone reads a text."""
+    """The one instant at which the clock of a zone reads a text; with an offset, that one, if the zone has it then."""
     match = _TIME.fullmatch(text)
+    if match is None:
+        raise UnreadableError(column)
+    day, hour, minute, second, given = match.groups()
     try:
-        day = date.fromisoformat(match[1]) if match else None
-    except ValueError:
-        day = None
-    if match is None or day is None:
+        clock = datetime.fromisoformat(f"{day}T{hour}:{minute}:{second or '00'}")
+    except ValueError:  # a day that does not exist
+        raise UnreadableError(column) from None
+    if (clock - EPOCH) // SECOND % grid:
         raise UnreadableError(column)
-    reading = datetime(day.year, day.month, day.day, int(match[2]), int(match[3]), int(match[4] or 0))  # noqa: DTZ001  # a clock reading
-    seconds = int((reading - EPOCH) / timedelta(seconds=1))
-    if seconds % grid:
+    try:
+        found = instants(zone, clock)
+    except (ValueError, OverflowError):  # beyond the first or last day that the zone database has
+        raise UnreadableError(column) from None
+    if given:
+        ahead = 0 if given == "Z" else (int(given[1:3]) * 3600 + int(given[4:6]) * 60) * (-1 if given[0] == "-" else 1)
+        found = [instant for instant in found if instant == (clock - EPOCH) // SECOND - ahead]
+    if len(found) != 1:
         raise UnreadableError(column)
-    offsets = {offset(zone, seconds + shift) for shift in range(-93_600, 93_601, 10_800)}
-    instants = sorted(seconds - each for each in offsets if local_clock(zone, seconds - each) == reading)
-    if match[5]:
-        said = 0 if match[5] == "Z" else int(match[5][1:3]) * 3600 + int(match[5][4:6]) * 60
-        wanted = seconds - (-said if match[5][0] == "-" else said)
-        instants = [instant for instant in instants if instant == wanted]
-    if len(instants) != 1:
-        raise UnreadableError(column)
-    return instants[0]
+    return found[0]

@@ -1,370 +1,677 @@
-"""Whole generated rule books (as YAML files) and months of shifts, small enough to shrink, odd enough to hurt."""
+"""Whole generated rule books (as YAML files) and weeks of shifts: small enough to shrink, odd enough to hurt.
+
+Everything is built from small drawn whole numbers; zero is always the plainest choice, so a failing case shrinks to a plain one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from tests.sample_book import sample_files
+from engine.reference.charges import Outcome
+from tests.sample_book import sample_texts
 
+T = TypeVar("T")
+
+EPOCH = datetime(1970, 1, 1)
+HOUR, DAY = 3600, 86_400
 ZONES = (
-    "America/New_York",
     "America/New_York",
     "America/Los_Angeles",
     "Europe/Berlin",
-    "Australia/Lord_Howe",
+    "Australia/Lord_Howe",  # moves by half an hour
+    "Asia/Beirut",  # moves at midnight: one day begins at 01:00
     "Asia/Kathmandu",
     "UTC",
 )
-# Each month has a clock change in some of the zones.
-MONTHS = ((2026, 3), (2026, 11), (2026, 3), (2026, 10), (2026, 4))
-ITEMS = ("RN", "ICU", "ORIENT")
+# First days and lengths; each has a clock change in most of the zones above.
+PERIODS = (
+    (date(2026, 3, 1), 31),
+    (date(2026, 10, 20), 28),
+    (date(2026, 3, 23), 21),
+    (date(2026, 10, 1), 31),
+    (date(2026, 4, 1), 30),
+    (date(2026, 10, 28), 7),
+)
+GEOS, ITEMS = ("NYC", "LA"), ("RN", "ICU", "ORIENT")
+HALVES = ("up", "even", "down")
+GRIDS = (("1min", 60), ("1min", 60), ("15min", 900), ("1s", 1))
+SAMPLE = sample_texts()
 
 
 @dataclass(frozen=True)
 class Case:
-    """A rule book, rows of text cells, and the period they are billed for."""
+    """A rule book, rows of text cells, and the days they are billed for; the zone of each site."""
 
     files: dict[str, bytes]
     rows: tuple[dict[str, str], ...]
     start: date
     end: date
     zones: dict[str, str]
-    changes: frozenset[tuple[str, date]]
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """A generated case."""
-    year, month = draw(st.sampled_from(MONTHS))
-    start = date(year, month, 1)
-    end = date(year + month // 12, month % 12 + 1, 1)
-    grid = draw(st.sampled_from(("1min", "1min", "1min", "15min", "1s")))
-    sites = {f"site-{n}": draw(st.sampled_from(ZONES)) for n in range(draw(st.sampled_from((1, 2, 3, 3))))}
-    accounts = {site: f"account-{draw(st.integers(0, 1))}" for site in sites}
-    hot = sorted({moment.date() for zone in ZONES for moment in _transitions(zone, start, end)})
-    tables, changes = draw(_tables(start, hot))
-    files = sample_files(
-        **tables,
-        **draw(_accounts(start, sites, accounts)),
-        **{
-            "rates/terms-default.yaml": draw(_default_terms()),
-            "rules/calendar.yaml": f"format: 1\nkind: calendar\nsemantics: 1\nrules-at: start\nprice-at: {draw(st.sampled_from(('segment', 'segment', 'segment', 'start')))}\n",
-            "rules/rounding.yaml": _rounding(draw(st.sampled_from((0, 1, 2, 2, 3, 4))), draw(_HALF), draw(_HALF)),
-            "rules/segments.yaml": draw(_windows()),
-            "rules/holidays.yaml": _holidays(start, draw(st.integers(0, 27)), draw(st.integers(-1, 1))),
-            "rules/premiums-that-apply.yaml": draw(_premium_policy()),
-            "rules/premiums.yaml": draw(_premiums()),
-            "rules/formulas/percent-of-base.yaml": draw(_formula(start)),
-        },
-    )
-    for name in ("rates/accounts/acme.yaml", "rates/accounts/beta.yaml"):
-        files.pop(name)
-    shift = files["rules/activity/shift.yaml"].decode().replace("grid: 1min", f"grid: {grid}")
-    files["rules/activity/shift.yaml"] = shift.replace(
-        "overlap: hold", f"overlap: {draw(st.sampled_from(('hold', 'accept')))}"
-    ).encode()
-    count = draw(st.integers(3, 7))
-    rows = tuple(draw(_row(n, sites, start, end, {"1s": 1, "1min": 60, "15min": 900}[grid])) for n in range(count))
-    rows += tuple(draw(_revision(rows[draw(st.integers(0, count - 1))])) for _ in range(draw(st.integers(0, 2))))
-    return Case(files, rows, start, end, sites, changes)
+    drawn = _Drawn(draw)
+    start, length = drawn.of(PERIODS)
+    ground = _Ground(drawn, start, length)
+    files = {
+        **SAMPLE,
+        **_tables(drawn.fresh(), ground),
+        **_accounts(drawn.fresh(), ground),
+        "rates/terms-default.yaml": _default_terms(drawn.fresh(), ground),
+        "rules/calendar.yaml": _calendar(drawn.fresh()),
+        "rules/rounding.yaml": _rounding(drawn.fresh()),
+        "rules/segments.yaml": _windows(drawn.fresh()),
+        "rules/holidays.yaml": _holidays(drawn.fresh(), ground),
+        "rules/activity/shift.yaml": _activity(drawn.fresh(), ground),
+        "rules/billable.yaml": _billable(drawn.fresh(), ground),
+        "rules/item.yaml": _item(drawn.fresh()),
+        "rules/minimum.yaml": _minimum(drawn.fresh()),
+        "rules/premiums-that-apply.yaml": _premiums_that_apply(drawn.fresh(), ground),
+        "rules/combine.yaml": _combine(drawn.fresh()),
+        "rules/premiums.yaml": _premiums(drawn.fresh(), ground),
+        "rules/formulas/percent-of-base.yaml": _percent_formula(drawn.fresh(), ground),
+        "rules/formulas/flat.yaml": _flat_formula(drawn.fresh(), ground),
+    }
+    for path in ("rates/accounts/acme.yaml", "rates/accounts/beta.yaml"):
+        del files[path]
+    rows = _rows(drawn, ground)
+    content = {path: text.replace("USD", ground.currency).encode() for path, text in files.items()}
+    return Case(content, rows, start, ground.end, ground.zones)
 
 
-_HALF = st.sampled_from(("up", "up", "even", "down"))
-_CENTS = st.integers(2_000, 15_000)
+FEATURES = (
+    "at least two sites",
+    "at least two weeks",
+    "a clock change inside a shift",
+    "a rate change inside a shift",
+)
+"""What the suite must see in a good share of the cases that bill something."""
 
 
-def _money(units: int) -> str:
-    return f"{units // 100}.{units % 100:02}"
+def features(case: Case, outcome: Outcome) -> frozenset[str]:
+    """What a case has: the four of `FEATURES`, judged by what is billed, and many more; nothing where nothing is billed."""
+    billed = [row for row in outcome.rows if outcome.fates[row.number][0] == "billed"]
+    charges = outcome.charges
+    if not billed:
+        return frozenset()
+    spans = [(case.zones[row.cell("site")], row.times["start"] or 0, row.times["end"] or 0) for row in billed]
+    found = {
+        "at least two sites": len({row.cell("site") for row in billed}) > 1,
+        "at least two weeks": len({row.day.isocalendar()[:2] for row in billed}) > 1,
+        "a clock change inside a shift": any(_offset(zone, start) != _offset(zone, end) for zone, start, end in spans),
+        "a rate change inside a shift": any(charge.segment and charge.basis == "worked" for charge in charges),
+        "at least two accounts": len(outcome.lines) > 1,
+        "fill": any(charge.basis == "fill" for charge in charges),
+        "fixed": any(charge.basis == "fixed" for charge in charges),
+        "scheduled": any(charge.basis == "scheduled" for charge in charges),
+        "own-line": any(charge.basis == "own-line" for charge in charges),
+        "two premiums in a price": any("+" in charge.component for charge in charges),
+        "three premiums in a price": any(charge.component.count("+") > 1 for charge in charges),
+        "a line of several charges": any(len(line.charges) > 1 for lines in outcome.lines.values() for line in lines),
+    }
+    fates = {" ".join(fate).strip() for fate in outcome.fates.values()}
+    return frozenset(name for name, has in found.items() if has) | {f"fate: {fate}" for fate in fates if "rejected" not in fate}
 
 
-@st.composite
-def _tables(draw: st.DrawFn, start: date, hot: list[date]) -> tuple[dict[str, str], frozenset[tuple[str, date]]]:
-    changes: set[tuple[str, date]] = set()
-    rows = []
-    for geo in ("NYC", "LA"):
-        for item in ITEMS:
-            prices = [f"      2024-01-01: {_money(draw(_CENTS))}"]
-            anyday = st.integers(0, 29).map(lambda day: start + timedelta(days=day))
-            for changed in sorted(
-                draw(
-                    st.sets(
-                        st.one_of(st.sampled_from(hot), st.sampled_from(hot), st.sampled_from(hot), anyday),
-                        min_size=1,
-                        max_size=3,
-                    )
-                )
-            ):
-                prices.append(f"      {changed}: {_money(draw(_CENTS))}")
-                changes.add((geo, changed))
-            rows.append(f"  - geo: {geo}\n    item: {item}\n    prices:\n" + "\n".join(prices))
-    geo_base = (
-        "format: 1\nkind: rate-table\ntable: geo-base\nunit: hour\ncurrency: USD\nkey: [geo, item]\nrates:\n"
-        + "\n".join(rows)
-        + "\n"
-    )
+# --- drawing ------------------------------------------------------------------------------------------------------------
+
+_TAPE = st.binary(min_size=16, max_size=16)
+
+
+class _Drawn:
+    """Small numbers as choices, read from short tapes of bytes: many times faster than one draw for each, and zero is still the plainest.
+
+    Each part of a case starts on a tape of its own, so that a part that shrinks does not change the next one.
+    """
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw, self._tape = draw, b""
+
+    def fresh(self) -> _Drawn:
+        """The same, on a new tape."""
+        self._tape = b""
+        return self
+
+    def below(self, size: int) -> int:
+        """A number from 0 to `size` - 1."""
+        width = 1 if size <= 64 else 2
+        if len(self._tape) < width:
+            self._tape = self._draw(_TAPE)
+        number, self._tape = int.from_bytes(self._tape[:width], "big"), self._tape[width:]
+        return number * size >> 8 * width
+
+    def of(self, options: Sequence[T]) -> T:
+        """One of the options; the first is the plainest."""
+        return options[self.below(len(options))]
+
+    def once_in(self, often: int) -> bool:
+        """Yes about once in so many times."""
+        return self.below(often) == often - 1
+
+
+class _Ground:
+    """What everything in a case shares: days, sites, zones, accounts, and the days on which things change."""
+
+    def __init__(self, drawn: _Drawn, start: date, length: int) -> None:
+        self.start, self.length = start, length
+        self.end = start + timedelta(days=length)
+        self.grid = drawn.of(GRIDS)
+        self.currency = drawn.of(("USD", "USD", "USD", "EUR", "JPY", "KWD"))
+        moving = [zone for zone in ZONES if _changes(zone, start, length)]
+        pool = [drawn.of(moving), drawn.of(moving), drawn.of(ZONES)]
+        self.sites = tuple(f"site-{n}" for n in range(drawn.of((1, 2, 2, 3, 3, 4))))
+        self.zones = {site: pool[0] if n == 0 else drawn.of(pool) for n, site in enumerate(self.sites)}
+        self.accounts = {site: f"account-{drawn.of((0, 0, 1, 2))}" for site in self.sites}
+        moved = [at for zone in sorted(set(self.zones.values())) for at in _changes(zone, start, length)]
+        elsewhere = [at for zone in ZONES for at in _changes(zone, start, length)]
+        first = drawn.of(moved or elsewhere)
+        # what changes changes on these days, and shifts are worked around them
+        self.pivots = tuple(dict.fromkeys((first, *(start + timedelta(days=1 + drawn.below(length - 1)) for _ in range(2)))))
+        self.has_source = drawn.once_in(6)
+
+    def day(self, drawn: _Drawn) -> date:
+        """A day on which something changes: mostly a pivot."""
+        return (
+            drawn.of((self.pivots[0], *self.pivots))
+            if drawn.below(5) < 4
+            else self.start + timedelta(days=drawn.below(self.length))
+        )
+
+    def sites_of(self, account: str) -> list[str]:
+        return [site for site in self.sites if self.accounts[site] == account]
+
+
+@lru_cache(maxsize=256)
+def _changes(zone: str, start: date, length: int) -> tuple[date, ...]:
+    """The local days on which a zone's clock changes."""
+    first = int((datetime(start.year, start.month, start.day) - EPOCH) / timedelta(seconds=1))
+    hours = range(first - 12 * HOUR, first + length * DAY, HOUR)
+    return tuple(_local(zone, at).date() for at in hours if _offset(zone, at) != _offset(zone, at - HOUR))
+
+
+@lru_cache(maxsize=1 << 16)
+def _offset(zone: str, utc: int) -> int:
+    moment = datetime.fromtimestamp(utc, UTC).astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
+    return int(moment / timedelta(seconds=1))
+
+
+def _local(zone: str, utc: int) -> datetime:
+    return EPOCH + timedelta(seconds=utc + _offset(zone, utc))
+
+
+def _money(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02}"
+
+
+# --- rates/ -------------------------------------------------------------------------------------------------------------
+
+
+def _tables(drawn: _Drawn, ground: _Ground) -> dict[str, str]:
+    adders = "".join(f"  - {{ premium: charge, geo: {geo}, prices: {_prices(drawn, ground, 900, once_in=3)} }}\n" for geo in GEOS)
     percents = "".join(
-        f"  - {{ premium: {name}, prices: {{ 2024-01-01: {_money(draw(st.integers(0, 6_000)))} }} }}\n"
+        f"  - {{ premium: {name}, prices: {_prices(drawn, ground, 4000, once_in=3)} }}\n"
         for name in ("night", "weekend", "holiday")
     )
-    return {
-        "rates/geo-base.yaml": geo_base,
-        "rates/differentials.yaml": "format: 1\nkind: rate-table\ntable: differentials\nunit: percent\nkey: [premium]\nrates:\n"
-        + percents,
-    }, frozenset(changes)
-
-
-@st.composite
-def _terms(draw: st.DrawFn, start: date) -> str:
-    """Some terms from some day on, in flow style."""
-    said = {
-        "punch-rounding": draw(_ROUNDING),
-        "break": draw(_BREAK),
-        "min-hours": draw(st.sampled_from(("0h", "4h", "7h30min"))),
-        "hours": draw(st.sampled_from(("elapsed", "wall"))),
-        "cancel-notice": draw(st.sampled_from(("0h", "12h", "24h"))),
-        "cancel-hours": draw(st.sampled_from(("0h", "2h", "1h20min"))),
-        "combine": draw(st.sampled_from(("add", "largest", "multiply"))),
-    }
-    chosen = draw(st.sets(st.sampled_from(sorted(said)), min_size=1))
-    since = draw(st.sampled_from((date(2024, 1, 1), start + timedelta(days=9))))
-    return f"{{ from: {since}, " + ", ".join(f"{name}: {said[name]}" for name in sorted(chosen)) + " }"
-
-
-_ROUNDING = st.one_of(
-    st.just("none"),
-    st.builds(
-        "{{ to: {}, half: {}, per: {}, breaks: {}, scheduled: {} }}".format,
-        st.sampled_from(("15min", "15min", "6min", "30min", "1h")),
-        _HALF,
-        st.sampled_from(("punch", "interval")),
-        st.sampled_from(("yes", "no")),
-        st.sampled_from(("yes", "no")),
-    ),
-)
-_BREAK = st.one_of(
-    st.sampled_from(("none", "paid")),
-    st.builds(
-        "{{ after: {}, length: {}, unplaced: {}, planned: {} }}".format,
-        st.sampled_from(("5h", "6h", "0h")),
-        st.sampled_from(("30min", "45min", "0h")),
-        st.sampled_from(("middle", "end", "longest-segment")),
-        st.sampled_from(("yes", "no")),
-    ),
-)
-
-
-@st.composite
-def _default_terms(draw: st.DrawFn) -> str:
-    from tests.sample_book import sample_texts
-
-    text = sample_texts()["rates/terms-default.yaml"].split("terms:\n")[0]
-    return text + (
-        f"terms:\n  - from: 2024-01-01\n    punch-rounding: {draw(_ROUNDING)}\n    break: {draw(_BREAK)}\n    min-hours: 0h\n    hours: elapsed\n"
-        f"    approval: required\n    cancel-notice: 24h\n    cancel-hours: 2h\n    combine: add\n"
+    table = "format: 1\nkind: rate-table\ntable: {}\n"
+    base = "".join(
+        f"  - {{ geo: {geo}, item: {item}, prices: {_prices(drawn, ground, 13_000, least=2000, once_in=2)} }}\n"
+        for geo in GEOS
+        for item in ITEMS
     )
+    own = "".join(
+        f"  - {{ site: {site}, item: ICU, prices: {_prices(drawn, ground, 13_000, least=2000, once_in=2)} }}\n"
+        for site in ground.sites
+    )
+    price = "site-base" if drawn.once_in(4) else "geo-base"
+    return {
+        "rates/geo-base.yaml": f"{table.format('geo-base')}unit: hour\ncurrency: USD\nkey: [item, geo]\nrates:\n{base}",
+        "rates/site-base.yaml": f"{table.format('site-base')}unit: hour\ncurrency: USD\ndigits: 3\nkey: [site, item]\nrates:\n{own}",
+        "rates/adders.yaml": f"{table.format('adders')}unit: hour\ncurrency: USD\nkey: [premium, geo]\nrates:\n{adders}",
+        "rates/differentials.yaml": f"{table.format('differentials')}unit: percent\nkey: [premium]\nrates:\n{percents}",
+        "rules/items.yaml": SAMPLE["rules/items.yaml"].replace(
+            "price: geo-base, tax-class: exempt }\n  - { item: ORIENT",
+            f"price: {price}, tax-class: exempt }}\n  - {{ item: ORIENT",
+        ),
+    }
 
 
-@st.composite
-def _accounts(draw: st.DrawFn, start: date, sites: dict[str, str], accounts: dict[str, str]) -> dict[str, str]:
+def _prices(drawn: _Drawn, ground: _Ground, most: int, *, least: int = 0, once_in: int) -> str:
+    """The prices of a row: one, and in one of so many rows another from a pivot on; seldom the row ends for some days."""
+    prices = {date(2024, 1, 1): _money(least + drawn.below(most))}
+    if once_in == 2 or drawn.once_in(once_in):
+        prices[ground.day(drawn)] = _money(least + drawn.below(most))
+    if drawn.once_in(40):
+        prices[ground.end - timedelta(days=3)] = "ended"
+    return "{ " + ", ".join(f"{day}: {price}" for day, price in prices.items()) + " }"
+
+
+def _accounts(drawn: _Drawn, ground: _Ground) -> dict[str, str]:
     files = {}
-    for account in sorted(set(accounts.values())):
+    for account in sorted(set(ground.accounts.values())):
+        mine = ground.sites_of(account)
         text = f"format: 1\nkind: account\naccount: {account}\ncurrency: USD\nsites:\n"
-        mine = [site for site in sites if accounts[site] == account]
         for site in mine:
-            moves = start + timedelta(days=draw(st.integers(1, 27)))
-            geo = draw(st.sampled_from(("{ 2024-01-01: NYC }", "{ 2024-01-01: LA }", f"{{ 2024-01-01: NYC, {moves}: LA }}")))
-            text += f"  - site: {site}\n    zone: {sites[site]}\n    geo: {geo}\n"
-            if draw(st.booleans()):
-                text += f"    terms:\n      - {draw(_terms(start))}\n"
-        overrides = [draw(_override(start, n, mine)) for n in range(draw(st.integers(0, 2)))]
-        if overrides:
-            text += "overrides:\n" + "".join(overrides)
-        if draw(st.booleans()):
-            text += f"terms:\n  - {draw(_terms(start))}\n"
-        files[f"rates/accounts/{account}.yaml"] = text
+            geo = drawn.of(("2024-01-01: NYC", "2024-01-01: LA", "2024-01-01: NYC, {}: LA"))
+            text += f"  - site: {site}\n    zone: {ground.zones[site]}\n    geo: {{ {geo.format(ground.day(drawn))} }}\n"
+            text += _terms(drawn, ground, "    ", once_in=2)
+        overrides = "".join(_override(drawn.fresh(), ground, number, mine) for number in range(drawn.of((0, 1, 2, 3))))
+        text += f"overrides:\n{overrides}" if overrides else ""
+        files[f"rates/accounts/{account}.yaml"] = text + _terms(drawn, ground, "", once_in=2)
     return files
 
 
-@st.composite
-def _override(draw: st.DrawFn, start: date, number: int, sites: list[str]) -> str:
-    """The first is for one item of the account, the second for one site or a premium, so that two of one rank never meet."""
-    begin = start + timedelta(days=draw(st.integers(-40, 20)))
-    end = draw(st.sampled_from(("", f", to: {begin + timedelta(days=draw(st.integers(1, 25)))}")))
+def _override(drawn: _Drawn, ground: _Ground, number: int, sites: Sequence[str]) -> str:
+    """The first for one item of the account, the second for a site (and an item), the third for a premium: two of one rank never meet."""
+    begin = ground.day(drawn) if drawn.below(3) else ground.start - timedelta(days=30)
+    until = ("", f", to: {begin + timedelta(days=1)}", f", to: {begin + timedelta(days=1 + drawn.below(25))}")
+    held = f"from: {begin}{drawn.of(until)}"
     if number == 0:
-        return f"  - {{ override: o0, instead-of: geo-base, item: {draw(st.sampled_from(ITEMS))}, from: {begin}{end}, price: {_money(draw(_CENTS))}, unit: hour }}\n"
-    if draw(st.booleans()):
-        return f"  - {{ override: o1, instead-of: geo-base, site: {draw(st.sampled_from(sites))}, from: {begin}{end}, price: {_money(draw(_CENTS))}, unit: hour }}\n"
-    return f"  - {{ override: o1, instead-of: differentials, premium: night, from: {begin}{end}, price: {_money(draw(st.integers(0, 5_000)))}, unit: percent }}\n"
+        what = f"instead-of: geo-base, item: {drawn.of(ITEMS)}, unit: hour, price: {_money(2000 + drawn.below(13_000))}"
+    elif number == 1:
+        item = drawn.of(("", ", item: RN"))
+        what = f"instead-of: geo-base, site: {drawn.of(sites)}{item}, unit: hour, price: {_money(2000 + drawn.below(13_000))}"
+    else:
+        premium = drawn.of((", premium: night", ", premium: weekend, item: RN", ""))
+        what = f"instead-of: differentials{premium}, unit: percent, price: {_money(drawn.below(4000))}"
+    return f"  - {{ override: o{number}, {what}, {held} }}\n"
 
 
-def _rounding(digits: int, quantity: str, amount: str) -> str:
-    return f"format: 1\nkind: rounding\nquantity: {{ hour: {{ digits: {digits}, half: {quantity} }} }}\namount: {{ half: {amount} }}\n"
+def _punch_rounding(drawn: _Drawn) -> str:
+    if drawn.once_in(5):
+        return "none"
+    to, half = drawn.of(("15min", "15min", "6min", "30min", "1h")), drawn.of(HALVES)
+    flags = drawn.of(("yes, scheduled: no", "no, scheduled: no", "yes, scheduled: yes"))
+    return f"{{ to: {to}, half: {half}, per: {drawn.of(('punch', 'interval'))}, breaks: {flags} }}"
 
 
-_CLOCK = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.sampled_from((0, 30, 45)))
+def _break(drawn: _Drawn) -> str:
+    if drawn.once_in(5):
+        return drawn.of(("none", "paid"))
+    length = drawn.of(("30min", "45min", "17min", "0h"))
+    where = drawn.of(("middle", "end", "longest-segment"))
+    return f"{{ after: {drawn.of(('6h', '5h', '0h'))}, length: {length}, unplaced: {where}, planned: {drawn.of(('no', 'yes'))} }}"
 
 
-@st.composite
-def _windows(draw: st.DrawFn) -> str:
-    def edges(one: st.SearchStrategy[str]) -> str:
-        first = draw(one)
-        return f"from: {first}, to: {draw(one.filter(lambda other: other != first))}"
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "min-hours": ("4h", "0h", "7h30min", "10h"),
+    "hours": ("wall", "elapsed"),
+    "approval": ("required", "not-needed"),
+    "cancel-notice": ("12h", "24h", "0h"),
+    "cancel-hours": ("1h20min", "2h", "0h"),
+    "combine": ("largest", "multiply", "add"),
+    "pays-weekend": ("no", "yes"),
+    "charge-rate": ("3.25", "0.00", "1.75"),
+    "holiday-percent": ("50", "12.5", "0"),
+}
 
-    week = st.builds("{} {}".format, st.sampled_from(("monday", "wednesday", "friday", "saturday", "sunday")), _CLOCK)
-    which = draw(st.sampled_from(("actual", "observed")))
-    holiday = draw(
-        st.sampled_from(
-            (
-                "from: day-before 19:00, to: day-after 07:00",
-                "from: day 00:00, to: day-after 00:00",
-                "from: day 06:30, to: day 18:00",
-            )
+
+def _term(drawn: _Drawn, name: str) -> str:
+    if name == "punch-rounding":
+        return _punch_rounding(drawn)
+    return _break(drawn) if name == "break" else drawn.of(_CHOICES[name])
+
+
+_TERMS = ("punch-rounding", "break", "hours", "combine", *_CHOICES)
+
+
+def _terms(drawn: _Drawn, ground: _Ground, indent: str, *, once_in: int) -> str:
+    """Terms of an account or a site: some from long ago, perhaps others from a pivot on."""
+    if not drawn.once_in(once_in):
+        return ""
+    text = f"{indent}terms:\n"
+    for since in (date(2024, 1, 1), ground.day(drawn))[: drawn.of((1, 2))]:
+        names = dict.fromkeys(drawn.of(_TERMS) for _ in range(2))
+        said = ", ".join(f"{name}: {_term(drawn, name)}" for name in names)
+        text += f"{indent}  - {{ from: {since}, {said} }}\n"
+    return text
+
+
+def _default_terms(drawn: _Drawn, ground: _Ground) -> str:
+    declares = SAMPLE["rates/terms-default.yaml"].split("terms:\n")[0]
+    later = _terms(drawn, ground, "", once_in=3).split("\n", 1)[-1].replace("from: 2024-01-01", "from: 2024-06-01")
+    return (
+        f"{declares}  pays-weekend: {{ type: yes-no }}\n  charge-rate: {{ type: number }}\n  holiday-percent: {{ type: number }}\n"
+        f"terms:\n  - from: 2024-01-01\n    punch-rounding: {_punch_rounding(drawn)}\n    break: {_break(drawn)}\n"
+        f"    min-hours: {drawn.of(('0h', '0h', '10h'))}\n    hours: {drawn.of(('elapsed', 'elapsed', 'wall'))}\n    approval: required\n    cancel-notice: 24h\n"
+        f"    cancel-hours: 2h\n    combine: add\n    pays-weekend: yes\n    charge-rate: 2.50\n    holiday-percent: 33.3\n{later}"
+    )
+
+
+# --- rules/ -------------------------------------------------------------------------------------------------------------
+
+
+def _calendar(drawn: _Drawn) -> str:
+    return f"format: 1\nkind: calendar\nsemantics: 1\nrules-at: start\nprice-at: {'start' if drawn.once_in(6) else 'segment'}\n"
+
+
+def _rounding(drawn: _Drawn) -> str:
+    quantity = f"{{ digits: {drawn.of((2, 2, 2, 0, 1, 3, 4))}, half: {drawn.of(HALVES)} }}"
+    return f"format: 1\nkind: rounding\nquantity: {{ hour: {quantity} }}\namount: {{ half: {drawn.of(HALVES)} }}\n"
+
+
+_DAYS = ("monday", "tuesday", "friday", "saturday", "sunday")
+
+
+def _clock(drawn: _Drawn) -> str:
+    half_hour = drawn.below(48)
+    return f"{half_hour // 2:02}:{half_hour % 2 * 30:02}"
+
+
+def _edges(drawn: _Drawn, plain: str, *, days: Sequence[str] = ()) -> str:
+    """The edges of a window: mostly the plain ones, else any two that differ; the later may be written first."""
+    if drawn.below(3) < 2:
+        return plain
+    first, last = ((f"{drawn.of(days)} " if days else "") + _clock(drawn) for _ in range(2))
+    return plain if first == last else f"from: {first}, to: {last}"
+
+
+def _windows(drawn: _Drawn) -> str:
+    holiday = drawn.of(
+        (
+            "from: day 00:00, to: day-after 00:00",
+            "from: day-before 19:00, to: day-after 07:00",
+            "from: day 06:30, to: day 18:00",
         )
     )
     return (
         "format: 1\nkind: segments\nwindows:\n"
-        f"  - {{ window: night, each: day, {edges(_CLOCK)} }}\n"
-        f"  - {{ window: weekend, each: week, {edges(week)} }}\n"
-        f"  - {{ window: holiday, each: holiday, holidays: us, day: {which}, {holiday} }}\n"
+        f"  - {{ window: night, each: day, {_edges(drawn, 'from: 19:00, to: 07:00')} }}\n"
+        f"  - {{ window: weekend, each: week, {_edges(drawn, 'from: friday 19:00, to: monday 07:30', days=_DAYS)} }}\n"
+        f"  - {{ window: holiday, each: holiday, holidays: us, day: {drawn.of(('actual', 'observed'))}, {holiday} }}\n"
+        f"  - {{ window: evening, each: day, {_edges(drawn, 'from: 15:00, to: 23:00')} }}\n"
     )
 
 
-def _holidays(start: date, day: int, moved: int) -> str:
-    actual = start + timedelta(days=day)
-    return f"format: 1\nkind: holidays\nholidays: us\nfrom: 2024-01-01\nto: 2028-01-01\ndays:\n  - {{ holiday: feast, actual: {actual}, observed: {actual + timedelta(days=moved)} }}\n"
-
-
-@st.composite
-def _premium_policy(draw: st.DrawFn) -> str:
-    night = draw(
-        st.sampled_from(
-            ("in: night", "starts-in: night", "touches: night", "in: night, status: completed", "in: night, item: { not: ICU }")
-        )
-    )
-    weekend = draw(
-        st.sampled_from(
-            ("in: weekend", "starts-in: weekend", "in: [weekend, night]", "in: weekend, worked-length: { at-least: 8h }")
-        )
-    )
-    holiday = draw(st.sampled_from(("in: holiday", "touches: holiday", "in: holiday, term: { combine: [add, largest] }")))
+def _holidays(drawn: _Drawn, ground: _Ground) -> str:
+    actual = ground.day(drawn)
+    until = ground.day(drawn) + timedelta(days=20) if drawn.once_in(25) else date(2028, 1, 1)
+    days = f"  - {{ holiday: feast, actual: {actual}, observed: {actual + timedelta(days=drawn.of((0, 1, -1)))} }}\n"
+    other = actual + timedelta(days=1 + drawn.below(9))
+    days += f"  - {{ holiday: fast, actual: {other}, observed: {other} }}\n" if drawn.once_in(3) and other < until else ""
     return (
-        "format: 1\nkind: policy\ndecides: premiums\nanswers: [night, weekend, holiday, charge]\nif-nothing-matches: none\nif-several-match: collect\nrules:\n"
-        f"  - {{ id: a, when: {{ {night} }}, then: night }}\n  - {{ id: b, when: {{ {weekend} }}, then: weekend }}\n"
-        f"  - {{ id: c, when: {{ {holiday} }}, then: holiday }}\n  - {{ id: d, when: {{ charge_nurse: yes }}, then: charge }}\n"
-        "examples:\n  - { name: never asked here, given: { status: no-show }, gives: none }\n"
+        f"format: 1\nkind: holidays\nholidays: us\nfrom: 2024-01-01\nto: {max(until, actual + timedelta(days=2))}\ndays:\n{days}"
     )
 
 
-@st.composite
-def _premiums(draw: st.DrawFn) -> str:
-    order = draw(st.permutations(("night", "weekend", "holiday")))
-    lines = "".join(
-        f"  - {{ premium: {name}, name: {name}, shown: {draw(st.sampled_from(('in-price', 'in-price', 'own-line')))}, formula: percent-of-base, "
-        "given: { base: base, percent: { rate: differentials } } }\n"
-        for name in order
-    )
-    charge = f"  - {{ premium: charge, name: charge nurse, shown: {draw(st.sampled_from(('in-price', 'own-line')))}, formula: flat, given: {{ amount: {{ rate: adders }} }} }}\n"
-    return "format: 1\nkind: premiums\npremiums:\n" + lines + charge
+def _activity(drawn: _Drawn, ground: _Ground) -> str:
+    text = SAMPLE["rules/activity/shift.yaml"].replace("grid: 1min", f"grid: {ground.grid[0]}")
+    text = text.replace("overlap: hold", f"overlap: {'accept' if drawn.once_in(4) else 'hold'}")
+    text = text.replace("maximum: 24h", f"maximum: {'13h' if drawn.once_in(8) else '24h'}")
+    source = "  - { column: source, type: id }\n" if ground.has_source else ""
+    return f"{text}{source}  - {{ column: patients, type: whole }}\n"
 
 
-@st.composite
-def _formula(draw: st.DrawFn, start: date) -> str:
-    changed = start + timedelta(days=draw(st.integers(0, 27)))
-    later = draw(
-        st.sampled_from(
-            ("max(base * percent / 100, 3.50)", "base * percent / 100 + 0.125", "3.50 if percent < 10 else base * percent / 100")
+_POLICY = "format: 1\nkind: policy\ndecides: {}\nanswers: [{}]\nif-nothing-matches: {}\nif-several-match: {}\nrules:\n"
+
+
+def _rule(name: str, when: str, then: str, beats: str = "", days: str = "") -> str:
+    overrides = f", overrides: [{beats}]" if beats else ""
+    return f"  - {{ id: {name}, when: {{ {when} }}, then: {then}{overrides}{days} }}\n"
+
+
+def _example(given: str, gives: str) -> str:
+    return f"examples:\n  - {{ name: never asked here, given: {{ {given} }}, gives: {gives} }}\n"
+
+
+def _billable(drawn: _Drawn, ground: _Ground) -> str:
+    hours = drawn.of(("{ fixed: { term: cancel-hours } }", "{ fixed: 2h }", "{ fixed: 1h40min }"))
+    bound = drawn.of(
+        (
+            "less-than: { term: cancel-notice }",
+            "at-most: { term: cancel-notice }",
+            "less-than: 12h",
+            "more-than: 2h, at-most: 24h",
         )
     )
-    digits = draw(st.sampled_from((0, 2, 2, 3, 4)))
+    share = drawn.of(("1/2", "1/1", "2/3", "3/7"))
+    least = drawn.of(("", ", at-least: 2h", ", at-least: 3h7min"))
+    up = drawn.of(("", ", round-up: 15min", ", round-up: 1h"))
+    days = drawn.of(("", f", from: {ground.day(drawn)}", f", to: {ground.day(drawn)}"))
+    rules = [
+        _rule("completed", "status: [completed, orientation]", "worked"),
+        _rule("no-show", "status: no-show", drawn.of(("none", "none", "worked", "{ fixed: 1h }"))),
+        _rule("cancelled-default", "status: cancelled", "none"),
+        _rule("cancelled-late", f"status: cancelled, notice: {{ {bound} }}", hours, "cancelled-default", days),
+        _rule("cancelled-marked", "status: cancelled, mark_billable: yes", f"{{ scheduled: {{ share: {share}{least}{up} }} }}", "cancelled-late, cancelled-default"),
+    ]  # fmt: skip
+    if drawn.once_in(4):
+        short = drawn.of(
+            ("worked-length: { less-than: 2h }", "scheduled-length: { at-least: 8h }, starts-in: night", "touches: holiday")
+        )
+        rules.append(_rule("short", f"status: completed, {short}", drawn.of(("{ fixed: 2h }", "none")), "completed"))
+    policy = _POLICY.format("billable", "worked, scheduled, fixed, none", drawn.of(("error", "none")), "overrides")
+    return policy + "".join(rules) + _example("status: no-show", "none")
+
+
+def _item(drawn: _Drawn) -> str:
+    rules = _rule("orientation", "status: orientation", "ORIENT")
+    if drawn.once_in(4):
+        rules += _rule(
+            "in-charge",
+            drawn.of(("charge_nurse: yes, status: { not: orientation }", "answer-of: { billable: fixed }")),
+            "ICU",
+            "orientation",
+        )
+    return (
+        _POLICY.format("item", "as-worked, ORIENT, ICU", "as-worked", "overrides")
+        + rules
+        + _example("status: completed", "as-worked")
+    )
+
+
+def _minimum(drawn: _Drawn) -> str:
+    when = drawn.of(("status: orientation", "starts-in: night", "answer-of: { item: ORIENT }", "site: { not: site-0 }"))
+    return (
+        _POLICY.format("minimum", "applies, none", "applies", "overrides")
+        + _rule("not-then", when, "none")
+        + _example("status: completed", "applies")
+    )
+
+
+def _premiums_that_apply(drawn: _Drawn, ground: _Ground) -> str:
+    night = drawn.of(
+        ("in: night", "starts-in: night", "touches: night", "in: night, status: completed", "in: night, item: { not: ICU }")
+    )
+    weekend = drawn.of(
+        (
+            "in: weekend",
+            "in: weekend, term: { pays-weekend: yes }",
+            "in: [weekend, holiday]",
+            "in: weekend, worked-length: { at-least: 8h }",
+        )
+    )
+    holiday = drawn.of(
+        ("in: holiday", "touches: holiday", "in: evening", "in: holiday, term: { holiday-percent: { more-than: 20 } }")
+    )
+    charge = drawn.of(
+        (
+            "charge_nurse: yes",
+            "charge_nurse: yes, in: { not: night }",
+            "patients: { at-least: 3, less-than: 9 }",
+            "charge_nurse: { not: yes }",
+        )
+    )
+    days = drawn.of(("", f", from: {ground.day(drawn)}"))
+    return (
+        _POLICY.format("premiums", "night, weekend, holiday, charge", "none", "collect")
+        + _rule("a", night, "night") + _rule("b", weekend, "weekend", days=days) + _rule("c", holiday, "holiday") + _rule("d", charge, "charge")
+        + _example("status: no-show", "none")
+    )  # fmt: skip
+
+
+def _combine(drawn: _Drawn) -> str:
+    rules = "".join(_rule(each, f"term: {{ combine: {each} }}", each) for each in ("add", "largest", "multiply"))
+    if drawn.once_in(4):
+        when = drawn.of(("item: ICU", "answer-of: { premiums: holiday }", "starts-in: weekend", "in: weekend"))
+        rules += _rule("else", when, drawn.of(("largest", "multiply")), "add, largest, multiply")
+    return (
+        _POLICY.format("combine", "add, largest, multiply", "error", "overrides")
+        + rules
+        + _example("term: { combine: add }", "add")
+    )
+
+
+_ORDERS = (
+    ("night", "weekend", "holiday", "charge"),
+    ("charge", "holiday", "weekend", "night"),
+    ("weekend", "charge", "night", "holiday"),
+)
+
+
+def _premiums(drawn: _Drawn, ground: _Ground) -> str:
+    text = "format: 1\nkind: premiums\npremiums:\n"
+    for name in drawn.of(_ORDERS):
+        given = "base: base, percent: { rate: differentials }"
+        if name == "holiday":
+            given = drawn.of((given, "base: base, percent: { term: holiday-percent }", "base: base, percent: 20"))
+        if name == "charge":
+            given = drawn.of(("amount: { rate: adders }", "amount: { term: charge-rate }", "amount: 1.10"))
+        formula = "flat" if name == "charge" else "percent-of-base"
+        shown = drawn.of(("in-price", "own-line")) if name == "charge" else "own-line" if drawn.once_in(5) else "in-price"
+        text += f"  - {{ premium: {name}, name: the {name}, shown: {shown}, formula: {formula}, given: {{ {given} }} }}\n"
+    return text
+
+
+def _versions(drawn: _Drawn, ground: _Ground, first: str, later: str) -> str:
+    """Two versions, the later from a pivot on, each with its own rounding."""
+    text, changed = "", ground.day(drawn)
+    for number, (held, formula) in enumerate(((f"from: 2024-01-01, to: {changed}", first), (f"from: {changed}", later)), 1):
+        rounding = f"{{ digits: {drawn.of((2, 2, 0, 3, 4))}, half: {drawn.of(HALVES)} }}"
+        text += f'  - {{ version: {number}, {held}, formula: "{formula}", round: {rounding} }}\n'
+    return text
+
+
+def _percent_formula(drawn: _Drawn, ground: _Ground) -> str:
+    later = (
+        "base * percent / 100",
+        "max(base * percent / 100, 3.50)",
+        "base * percent / 100 + 0.125",
+        "3.50 if percent < 10 else base * percent / 100",
+    )
     return (
         "format: 1\nkind: formula\nformula: percent-of-base\ncomputes: price\nunit: USD per hour\n"
-        "inputs: { base: { unit: USD per hour, at-most: 10000.00 }, percent: { unit: percent, at-most: 200 } }\nversions:\n"
-        f"  - {{ version: 1, from: 2024-01-01, to: {changed}, formula: base * percent / 100, round: {{ digits: {digits}, half: {draw(_HALF)} }} }}\n"
-        f'  - {{ version: 2, from: {changed}, formula: "{later}", round: {{ digits: {draw(st.sampled_from((2, 4)))}, half: {draw(_HALF)} }} }}\n'
+        "inputs: { base: { unit: USD per hour, at-most: 10000.00, digits: 3 }, percent: { unit: percent, at-most: 200 } }\nversions:\n"
+        f"{_versions(drawn, ground, later[0], drawn.of(later))}"
     )
 
 
-def _transitions(zone: str, start: date, end: date) -> list[datetime]:
-    """The clock readings near which a zone's clock changes in the period."""
-    info, found = ZoneInfo(zone), []
-    for day in range((end - start).days):
-        moment = datetime(start.year, start.month, 1, 12) + timedelta(days=day)
-        if moment.replace(tzinfo=info).utcoffset() != (moment - timedelta(days=1)).replace(tzinfo=info).utcoffset():
-            found.append(moment.replace(hour=2))
-    return found
+def _flat_formula(drawn: _Drawn, ground: _Ground) -> str:
+    later = drawn.of(("amount", "min(amount, 2.25)", "amount * 3 / 7"))
+    return (
+        "format: 1\nkind: formula\nformula: flat\ncomputes: price\nunit: USD per hour\n"
+        f"inputs: {{ amount: {{ unit: USD per hour, at-most: 100.00 }} }}\nversions:\n{_versions(drawn, ground, 'amount', later)}"
+    )
 
 
-@st.composite
-def _row(draw: st.DrawFn, number: int, sites: dict[str, str], start: date, end: date, grid: int) -> dict[str, str]:
-    site = draw(st.sampled_from(sorted(sites)))
-    changes = _transitions(sites[site], start, end) or [moment for zone in ZONES for moment in _transitions(zone, start, end)]
-    days = (end - start).days
-    if draw(st.integers(0, 3)) > 0:
-        begin = draw(st.sampled_from(changes)) + timedelta(minutes=draw(st.integers(-9 * 60, 60)))
-    else:
-        begin = datetime(start.year, start.month, 1) + timedelta(minutes=draw(st.integers(-600, days * 1440 + 300)))
-    worked = draw(st.sampled_from((5, 61, 240, 480, 600, 725, 725, 1_180))) + draw(st.integers(0, 30))
-    odd = timedelta(seconds=draw(st.integers(0, 59))) if grid == 1 else timedelta()
+# --- activity -----------------------------------------------------------------------------------------------------------
 
-    def text(moment: datetime) -> str:
-        snapped = moment - timedelta(seconds=(moment.minute * 60 + moment.second) % grid if grid > 1 else 0)
-        return _local(snapped + odd, ZoneInfo(sites[site]), draw(st.booleans()))
 
-    finish = begin + timedelta(minutes=max(worked, grid // 60 + 1))
-    status = draw(st.sampled_from(("completed", "completed", "completed", "completed", "orientation", "cancelled", "no-show")))
+def _rows(drawn: _Drawn, ground: _Ground) -> tuple[dict[str, str], ...]:
+    rows = [_row(drawn.fresh(), ground, number) for number in range(2 + drawn.below(5))]
+    rows += [_later(drawn.fresh(), ground, drawn.of(rows)) for _ in range(drawn.of((0, 0, 1, 2)))]
+    return tuple(rows)
+
+
+def _row(drawn: _Drawn, ground: _Ground, number: int) -> dict[str, str]:
+    site = ground.sites[number % len(ground.sites)] if drawn.below(3) else drawn.of(ground.sites)
+    zone = ground.zones[site]
+    begin = _begin(drawn, ground, zone)
+    minutes = drawn.of((480, 725, 725, 725, 600, 600, 840, 240, 1180, 61, 20, 1500)) - drawn.below(20)
+    finish = begin + max(minutes, 1) * 60 + (drawn.below(60) if ground.grid[1] == 1 else 0)
+    status = drawn.of(("completed", "completed", "completed", "completed", "completed", "orientation", "cancelled", "no-show"))
+
+    def at(utc: int) -> str:
+        return _cell(drawn, zone, utc, ground.grid[1])
+
     row = {
-        "id": f"s{number}", "site": site, "worker": f"w{draw(st.integers(0, 11))}", "item": draw(st.sampled_from(("RN", "ICU"))), "status": status,
-        "approved_by": draw(st.sampled_from(("x", "x", "x", "x", "x", "x", "x", ""))), "charge_nurse": draw(st.sampled_from(("", "yes", "no"))),
-    }  # fmt: skip
-    if status in ("completed", "orientation") or draw(st.integers(0, 5)) == 0:
-        row |= {"start": text(begin), "end": text(finish)}
-    if status == "cancelled" or draw(st.booleans()):
-        row |= {"scheduled_start": text(begin + timedelta(minutes=draw(st.integers(-20, 20)))), "scheduled_end": text(finish)}
-    if status == "cancelled":
-        row["cancelled_at"] = text(begin - timedelta(minutes=draw(st.sampled_from((5, 119, 120, 719, 720, 1_440, 1_441, 3_000)))))
-        if draw(st.booleans()):
-            row |= {"mark_billable": "yes", "marked_by": "a", "reason": "b"}
-    kind = draw(st.integers(0, 3))
-    if kind == 0 and worked > 200:
-        off = begin + timedelta(minutes=draw(st.integers(30, worked - 60)))
-        row |= {"break_start": text(off), "break_end": text(off + timedelta(minutes=draw(st.integers(16, 50))))}
-    elif kind == 1:
-        row["break_minutes"] = str(draw(st.sampled_from((0, 15, 30, 47, 600))))
-    if draw(st.integers(0, 19)) == 0:
-        row[draw(st.sampled_from(("site", "item", "start", "status")))] = draw(st.sampled_from(("", "nonsense")))
+        "id": f"s{number}",
+        "site": site,
+        "worker": "both" if drawn.once_in(3) else f"w{number}",
+        "item": drawn.of(("RN", "RN", "ICU")),
+        "status": status,
+        "approved_by": "" if drawn.once_in(12) else "m.lee",
+        "charge_nurse": drawn.of(("", "yes", "no")),
+        "patients": drawn.of(("", "2", "3", "9")),
+    }
+    if ground.has_source:
+        row["source"] = drawn.of(("", "kronos"))
+    if status != "cancelled" and (status != "no-show" or drawn.once_in(3)):
+        row |= {"start": at(begin), "end": at(max(finish, begin + max(ground.grid[1], 60)))}
+    if status == "cancelled" and not drawn.once_in(8):
+        row |= {"scheduled_start": at(begin), "scheduled_end": at(max(finish, begin + 900))}
+        row["cancelled_at"] = at(begin - 60 * drawn.of((719, 5, 119, 720, 1439, 1440, 1441, 3000)))
+        if drawn.once_in(2):
+            row |= {"mark_billable": "yes", "marked_by": "m.lee", "reason": "agreed by telephone"}
+    elif drawn.once_in(3) or ("start" not in row and not drawn.once_in(8)):
+        row |= {"scheduled_start": at(begin + 60 * drawn.below(20)), "scheduled_end": at(max(finish, begin + 3600))}
+    row |= _meal(drawn, begin, minutes, at)
+    if drawn.once_in(40):
+        row[drawn.of(("end", "site", "item", "start", "status", "worker"))] = drawn.of(("", "nonsense"))
     return row
 
 
-@st.composite
-def _revision(draw: st.DrawFn, row: dict[str, str]) -> dict[str, str]:
-    """A later row with the same id: the same again, other content, a correction, a withdrawal, a mark."""
-    return row | draw(
-        st.sampled_from(
-            (
-                {},
-                {"charge_nurse": "yes"},
-                {"revision": "2", "item": "ICU"},
-                {"revision": "2", "withdrawn": "yes"},
-                {"revision": "3", "mark_held": "yes", "marked_by": "a", "reason": "b"},
-                {"revision": "2", "mark_excluded": "yes", "marked_by": "a", "reason": "b"},
-                {"revision": "2", "mark_held": "yes"},
-                {"revision": "2", "end": "nonsense"},
-            )
-        )
-    )
+def _begin(drawn: _Drawn, ground: _Ground, zone: str) -> int:
+    """The instant a shift starts: before a clock change, before midnight of a day on which something changes, or anywhere."""
+    changes = _changes(zone, ground.start, ground.length)
+    kind = drawn.below(8)
+    if kind < 4 and changes:
+        day, earlier = drawn.of(changes), 480
+    elif kind < 6:
+        day, earlier = drawn.of(ground.pivots), 600
+    else:
+        return _midnight(ground.start, zone) + 60 * (drawn.below(1440) + 1440 * drawn.below(ground.length)) - 6 * HOUR
+    return _midnight(day, zone) + 60 * (60 - drawn.below(720) * (earlier + 60) // 720)
 
 
-def _local(moment: datetime, zone: ZoneInfo, second: bool) -> str:
-    """A clock reading as a timesheet has it; with its offset where it happens twice; as it is where it never happens."""
+def _midnight(day: date, zone: str) -> int:
+    """About the first instant of a local day."""
+    utc = int((datetime(day.year, day.month, day.day) - EPOCH) / timedelta(seconds=1))
+    return utc - _offset(zone, utc)
+
+
+def _meal(drawn: _Drawn, begin: int, minutes: int, at: object) -> dict[str, str]:
+    kind = drawn.below(6)
+    if kind == 4 and callable(at):
+        off = begin + 60 * (minutes * (1 + drawn.below(8)) // 10)
+        return {"break_start": at(off), "break_end": at(off + 60 * (16 + drawn.below(31)))}
+    return {"break_minutes": drawn.of(("30", "0", "15", "47", "600"))} if kind == 5 else {}
+
+
+def _cell(drawn: _Drawn, zone: str, utc: int, grid: int) -> str:
+    """What a timesheet says of an instant: the clock on the grid, with its offset where it reads so twice; seldom otherwise."""
+    moment = _local(zone, utc - (utc + _offset(zone, utc)) % grid)
     text = moment.isoformat(timespec="seconds" if moment.second else "minutes")
-    first, last = (moment.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
-    if first <= last:
+    aware = moment.replace(tzinfo=ZoneInfo(zone))
+    once = aware.utcoffset() == aware.replace(fold=1).utcoffset()
+    odd = drawn.once_in(16)  # an offset that is not needed, or none where it is
+    if once != odd:
         return text
-    offset = last if second else first
-    sign = "-" if offset < timedelta() else "+"
-    minutes = abs(offset) // timedelta(minutes=1)
-    return f"{text}{sign}{minutes // 60:02}:{minutes % 60:02}"
+    seconds = _offset(zone, utc)
+    if seconds == 0:
+        return f"{text}Z"
+    return f"{text}{'-' if seconds < 0 else '+'}{abs(seconds) // 3600:02}:{abs(seconds) % 3600 // 60:02}"
+
+
+def _later(drawn: _Drawn, ground: _Ground, row: dict[str, str]) -> dict[str, str]:
+    """Another row with the same id: the same again, other content, a correction, a withdrawal, a mark."""
+    changes: tuple[dict[str, str], ...] = (
+        {},
+        {"revision": "2", "item": "ICU"},
+        {"revision": "2", "withdrawn": "yes"},
+        {"revision": "3", "mark_held": "yes", "marked_by": "a", "reason": "b"},
+        {"revision": "2", "mark_excluded": "yes", "marked_by": "a", "reason": "b"},
+        {"charge_nurse": "yes", "patients": "4"},
+        {"revision": "2", "mark_held": "yes"},
+        {"revision": "2", "end": "nonsense"},
+        {"revision": "2", "site": ground.sites[-1]},
+    )
+    return row | drawn.of(changes)

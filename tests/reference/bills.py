@@ -1,0 +1,77 @@
+"""Bills by the slow evaluator: the sample book with small replacements, a few rows, and what is said of them as plain texts."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+
+from engine.money import Decimals, decimal_text
+from engine.ratebook.book import RuleBook
+from engine.ratebook.build import build
+from engine.reference.evaluate import Outcome, evaluate
+from tests.sample_book import sample_files, sample_texts
+
+Edit = tuple[str, str, str]  # a file of the sample, the words that stand there once, and the words to stand there instead
+
+TERMS = "rates/terms-default.yaml"
+BY_WALL: Edit = (TERMS, "hours: elapsed", "hours: wall")
+BY_START: Edit = ("rules/calendar.yaml", "price-at: segment", "price-at: start")
+PER_INTERVAL: Edit = (TERMS, "per: punch", "per: interval")
+NO_ROUNDING: Edit = (TERMS, "{ to: 15min, half: up, per: punch }", "none")
+BY_SECOND: Edit = ("rules/activity/shift.yaml", "grid: 1min", "grid: 1s")
+
+
+def shift(id_: str, start: str, end: str, **more: str) -> dict[str, str]:
+    """An approved, worked shift of a registered nurse at acme-east."""
+    return {**_row(id_, "completed"), "start": start, "end": end, **more}
+
+
+def cancelled(id_: str, start: str, end: str, at: str, **more: str) -> dict[str, str]:
+    """An approved cancellation of a registered nurse's shift at acme-east."""
+    return {**_row(id_, "cancelled"), "scheduled_start": start, "scheduled_end": end, "cancelled_at": at, **more}
+
+
+def _row(id_: str, status: str) -> dict[str, str]:
+    return {"id": id_, "site": "acme-east", "worker": f"w-{id_}", "item": "RN", "status": status, "approved_by": "L. Wu"}
+
+
+def bill(*rows: dict[str, str], month: tuple[int, int] = (2026, 10), edits: tuple[Edit, ...] = ()) -> Outcome:
+    """What a month of rows makes under the sample book with `edits`."""
+    year, number = month
+    return evaluate(book(edits), rows, date(year, number, 1), date(year + number // 12, number % 12 + 1, 1))
+
+
+def lines(outcome: Outcome, account: str = "acme") -> list[tuple[str, str, str, str]]:
+    """Description, quantity, price and amount of each line of an account."""
+    return [
+        (line.description, str(line.quantity), str(line.price), decimal_text(line.amount, 2)) for line in outcome.lines[account]
+    ]
+
+
+def charges(outcome: Outcome) -> list[tuple[str, int, str, str, str]]:
+    """Id, segment, component, quantity and price of each charge."""
+    return [
+        (
+            each.id,
+            each.segment,
+            each.component,
+            str(Decimals(each.quantity, each.quantity_digits)),
+            str(Decimals(each.price, each.price_digits)),
+        )
+        for each in outcome.charges
+    ]
+
+
+def total(outcome: Outcome, account: str = "acme") -> str:
+    """The total of an account."""
+    return decimal_text(outcome.totals[account], 2)
+
+
+@lru_cache(maxsize=64)
+def book(edits: tuple[Edit, ...] = ()) -> RuleBook:
+    """The sample book with `edits`."""
+    texts = sample_texts()
+    for path, old, new in edits:
+        assert texts[path].count(old) == 1, f"{path}: {old!r} stands there {texts[path].count(old)} times"
+        texts[path] = texts[path].replace(old, new)
+    return build(sample_files(**texts))
