@@ -40,6 +40,14 @@ def parse_clock(text: str) -> int:
     return int(match[1]) * 3600 + int(match[2]) * 60
 
 
+def parse_week_clock(text: str) -> int:
+    """The moment of a week written as sunday 07:00, or sunday for its midnight, in seconds after Monday midnight."""
+    weekday, _, clock = text.partition(" ")
+    if weekday not in WEEKDAYS:
+        raise DateError(f"{text!r} is not a moment of a week; write it like sunday 00:00")
+    return WEEKDAYS.index(weekday) * DAY_SECONDS + parse_clock(clock or "00:00")
+
+
 def parse_duration(text: str) -> int:
     """The duration written as 4h, 90min, 4h30min or 45s, in seconds."""
     match = _DURATION.fullmatch(text)

@@ -119,13 +119,16 @@ NO_DEDUCTION = BreakTerms(0, 0, "middle")
 """What `break: none` means: punched and reported breaks come off, nothing is deducted of itself. (`break: paid` is None: nothing comes off.)"""
 
 TermValue = PunchRounding | BreakTerms | Decimals | int | str | bool | None
-TermType = Literal["duration", "choice", "yes-no", "number", "punch-rounding", "break"]
+TermType = Literal[
+    "duration", "choice", "yes-no", "number", "punch-rounding", "break", "limit", "amount", "clock", "week-clock", "day"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class TermDeclaration:
     """A term's name and type. `duration` values are seconds (int), `choice` text, `yes-no` bool, `number` Decimals;
-    `punch-rounding` is a PunchRounding or None, `break` a BreakTerms or None (paid)."""
+    `punch-rounding` is a PunchRounding or None, `break` a BreakTerms or None (paid). A `limit` is seconds, an `amount` Decimals and
+    a `day` days since 1970-01-01, or None (`none`); a `clock` is seconds after midnight, a `week-clock` seconds after Monday midnight."""
 
     name: str
     type: TermType
@@ -220,10 +223,86 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Which moment picks which price: `segment` prices each hard segment on its own local day, `start` the whole activity on its dating day."""
+    """Which moment picks which price: `segment` prices each hard segment on its own local day, `start` the whole activity on its dating day.
+
+    `window_at` says the same of the windows of accumulators. Activity is complete from the day `activity_from` on.
+    """
 
     semantics: int
     price_at: Literal["segment", "start"]
+    window_at: Literal["segment", "start"]
+    activity_from: date | None
+    source: Source
+
+
+# --- accumulators -----------------------------------------------------------------------------------------------------
+
+Scope = Literal["site", "account", "agency"]
+Late = Literal["reorder", "append"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value that the rule book says (a word, or a whole number of seconds or days), or the term that gives it."""
+
+    value: str | int | None = None
+    term: str | None = None
+
+    def of(self, terms: Mapping[str, TermValue]) -> TermValue:
+        """The value under some terms."""
+        return terms[self.term] if self.term is not None else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """When the windows of an accumulator begin, by local clocks of the site that is priced.
+
+    each `day`: at `starts` (seconds after midnight); `week`: at `starts` (seconds after Monday midnight); `weeks`: at midnight of every
+    `count` weeks from `start` on; `since`: at midnight of the day that the term of `starts` names, as long as it names it.
+    """
+
+    each: Literal["day", "week", "weeks", "since"]
+    starts: Setting
+    count: int = 1
+    start: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The time after more than `over` (seconds or days, None: never) of the measure have gone before in the window."""
+
+    band: str
+    over: Setting
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLine:
+    """A charge for a whole window: the hours missing to a limit (`fills-to`), or the amount beyond a ceiling, taken off again."""
+
+    form: Literal["fills-to", "ceiling"]
+    limit: Setting
+    description: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulator:
+    """A sum over the activity of one key in one window, before an instant.
+
+    measure `time`: seconds that the `counts` policy answers with the accumulator's name; `days`: distinct workdays (that begin at
+    `workday`) with such time; `amount`: what is charged. `scope` says how far the sum looks, `late` where late rows stand in it.
+    """
+
+    accumulator: str
+    measure: Literal["time", "days", "amount"]
+    key: tuple[str, ...]
+    window: Recurrence
+    workday: Setting
+    scope: Setting
+    late: Setting
+    bands: tuple[Band, ...]
+    line: WindowLine | None
     source: Source
 
 
@@ -237,8 +316,9 @@ ColumnType = Literal["text", "yes-no", "duration", "number", "window", "answer"]
 class Condition:
     """One predicate on one column. `values` holds texts for `is`/`not` (any of), or one bound for the comparisons.
 
-    `column` is an activity column, `item`, `account`, `site`, `notice`, `scheduled-length`, `worked-length`, `term <name>`, `in`,
-    `starts-in`, `touches`, or `answer-of <slot>`. A bound is seconds or `Decimals`, or with `term` the term it is compared with.
+    `column` is an activity column, a length (`notice`, `scheduled-length`, `worked-length`, `since-last`, `until-next`, or one of the
+    kind), `item`, `account`, `site`, `term <name>`, `in`, `over`, `starts-in`, `touches`, or `answer-of <slot>`.
+    A bound is seconds or `Decimals`, or with `term` the term it is compared with.
     An empty value meets no condition, `not` included.
     """
 
@@ -413,6 +493,15 @@ class ActivityColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredLength:
+    """The elapsed time between two time columns, as a fact that policies can read; empty where one of them is."""
+
+    length: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActivityKind:
     """A kind of activity: columns, unit of its quantity, grid and longest length of its times (seconds), what overlaps mean."""
 
@@ -422,12 +511,16 @@ class ActivityKind:
     maximum: int
     overlap: Literal["hold", "accept"]
     columns: tuple[ActivityColumn, ...]
+    lengths: tuple[DeclaredLength, ...]
     source: Source
 
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """The whole book. `meaning` is its hash: comments, formatting and the order of rows do not change it; any rule or price does."""
+    """The whole book; accumulators in the order in which one reads the bands of another.
+
+    `meaning` is its hash: comments, formatting and the order of rows do not change it; any rule or price does.
+    """
 
     calendar: Calendar
     rounding: Rounding
@@ -440,6 +533,7 @@ class RuleBook:
     default_terms: tuple[TermsEntry, ...]
     holidays: Mapping[str, HolidaySet]
     windows: Mapping[str, Window]
+    accumulators: Mapping[str, Accumulator]
     policies: Mapping[str, Policy]
     premiums: Mapping[str, Premium]
     formulas: Mapping[str, FormulaRule]

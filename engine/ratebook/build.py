@@ -8,6 +8,7 @@ from dataclasses import replace
 from engine.problems import Problem, ProblemsFound
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build_accounts import Agreeable, build_accounts
+from engine.ratebook.build_accumulators import build_accumulators, in_order
 from engine.ratebook.build_formulas import build_formulas, build_premiums
 from engine.ratebook.build_policies import build_policies
 from engine.ratebook.build_rates import build_tables, build_terms
@@ -46,16 +47,19 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
     roundings = build_rounding(rounding) if rounding is not None else None
     kinds = build_kinds(forms["activity"], roundings, found)
     texts = build_texts(lines, found) if lines is not None else None
+    accumulator_form = the_one(forms["accumulators"], "accumulators", found) if forms["accumulators"] else None
+    accumulators = build_accumulators(accumulator_form, terms, found)
     decided = frozenset(form["decides"].text for form in forms["policy"])
     every_level = [account.terms for account in accounts.values()] + [site.terms for site in sites.values()]
     entries = (*default_terms, *(entry for level in every_level for entry in level))
-    names = Names(kinds, known_items, terms, windows, premiums, accounts, sites, decided, entries)
+    names = Names(kinds, known_items, terms, windows, premiums, accounts, sites, decided, entries, accumulators)
     policies = build_policies(forms["policy"], names, found)
+    accumulators = in_order(accumulators, policies, found)
     if found.failed() or calendar is None or roundings is None or texts is None:
         return None, found.problems
     book = RuleBook(
-        build_calendar(calendar), roundings, kinds, known_items, tables, accounts, sites, terms, default_terms, holidays, windows, policies,
-        premiums, formulas, texts, "",
+        build_calendar(calendar), roundings, kinds, known_items, tables, accounts, sites, terms, default_terms, holidays, windows, accumulators,
+        policies,        premiums, formulas, texts, "",
     )  # fmt: skip
     check_crossings(book, found)
     problems = list(dict.fromkeys(found.problems))  # one rate may be out of the bounds of one formula for several premiums

@@ -11,6 +11,7 @@ from engine.ratebook.basis import basis_text
 from engine.ratebook.book import Basis, Condition, Example, Policy, Rule
 from engine.ratebook.build_formulas import NOTHING
 from engine.ratebook.conditions import (
+    COLLECTING,
     SLOTS,
     Names,
     answers_of,
@@ -24,7 +25,7 @@ from engine.ratebook.forms import Findings, Node, duration
 from engine.ratebook.resolver import SlotError
 from engine.ratebook.slots import compile_slot
 
-_LIST_COLUMNS = ("in", "starts-in", "touches", "answer-of premiums")  # hold several values at once
+_LIST_COLUMNS = ("in", "over", "starts-in", "touches", "answer-of premiums")  # hold several values at once
 
 
 def build_policies(forms: Sequence[Node], names: Names, found: Findings) -> dict[str, Policy]:
@@ -63,6 +64,7 @@ class _Reader:
     def __init__(self, form: Node, names: Names, found: Findings) -> None:
         self.form, self.names, self.found = form, names, found
         self.decides = form["decides"].text
+        self.collects = self.decides in COLLECTING
         self.answers = tuple(node.text for node in form.list("answers"))
 
     def policy(self) -> Policy:
@@ -84,21 +86,22 @@ class _Reader:
 
     def _check_answers(self) -> None:
         known = answers_of(self.decides, self.names)
-        kind = {"premiums": "premiums", "item": "items"}.get(self.decides, "")
+        kind = {"premiums": "premiums", "item": "items", "counts": "accumulators"}.get(self.decides, "")
         for node in self.form.list("answers"):
             if node.text not in known:
                 self.found.unknown(node, f"answer of `{self.decides}`", known, kind=kind)
-        several, collects = self.form["if-several-match"], self.decides == "premiums"
+        several, collects = self.form["if-several-match"], self.collects
         if (several.text == "collect") != collects:
             said = f"`{self.decides}` {'collects answers' if collects else 'has one answer'}"
             self.found.add("R051", several, said, f"Write `{'collect' if collects else 'overrides'}`")
 
     def _otherwise(self) -> str | None:
-        """The answer where nothing matches; None refuses, and for premiums collects none."""
+        """The answer where nothing matches; None refuses, and collects nothing."""
         nothing = self.form["if-nothing-matches"]
-        if self.decides == "premiums":
+        if self.collects:
             if nothing.text != NOTHING:
-                self.found.add("R051", nothing, "premiums that apply are collected; where none does, none is", "Write `none`")
+                said = f"the answers of `{self.decides}` are collected; where no rule applies, none is"
+                self.found.add("R051", nothing, said, "Write `none`")
             return None
         return None if nothing.text == "error" else self._answer(nothing)
 
@@ -125,6 +128,8 @@ class _Reader:
             remedy = f"They are {', '.join(self.answers)}"
             self.found.add("R052", node, f"`{word}` is not among the answers of this policy", remedy)
             return word
+        if self.decides == "minimum" and word == "at-least":
+            return self._at_least(node)
         if self.decides != "billable":
             if node.is_map:
                 self.found.add("R052", node, f"an answer of `{self.decides}` is a word", f"Write {word}")
@@ -136,6 +141,13 @@ class _Reader:
             self.found.add("R052", node, f"`{word}` alone does not say how much", f"Write it like {example}")
             return word
         return basis_text(Basis(node.word))
+
+    def _at_least(self, node: Node) -> str:
+        if not node.is_map:
+            self.found.add("R052", node, "`at-least` alone does not say how much", "Write it like { at-least: 4h }")
+            return "at-least"
+        least = self._fixed(node["at-least"])
+        return f"at-least term {least.term}" if least.term is not None else f"at-least {least.seconds}s"
 
     def _fixed(self, node: Node) -> Basis:
         if not node.is_map:
@@ -174,7 +186,7 @@ class _Reader:
             given["on"] = node.day("on")
         gives = node["gives"]
         answers = gives.entries() if gives.is_list else (gives,)
-        if gives.is_list and self.decides != "premiums":
+        if gives.is_list and not self.collects:
             self.found.add("R008", gives, f"`{self.decides}` has one answer", "Write it without brackets")
-        expected = [self._answer(each) for each in answers if not (self.decides == "premiums" and each.text == NOTHING)]
+        expected = [self._answer(each) for each in answers if not (self.collects and each.text == NOTHING)]
         return Example(node["name"].text, given, tuple(expected), node.source)

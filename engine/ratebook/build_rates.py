@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from engine.dates import DAY_SECONDS, parse_day
+from engine.dates import DAY_SECONDS, day_number, parse_clock, parse_day, parse_week_clock
 from engine.money import Decimals
 from engine.problems import Source
 from engine.ratebook.book import (
@@ -23,11 +23,19 @@ from engine.ratebook.book import (
     TermValue,
 )  # fmt: skip
 from engine.ratebook.build_rules import check_choices
-from engine.ratebook.forms import Findings, Node, duration, named, number
+from engine.ratebook.forms import Findings, Node, duration, named, number, read_as
 
 _CHOICES = {"hours": ("elapsed", "wall"), "approval": ("required", "not-needed")}
 _ENGINE_ONLY = ("punch-rounding", "break")  # types that only the engine's term of that name can have
 _NO_TERM = ("from", "reason", "approved")
+_OR_NONE = ("limit", "amount", "day")  # `none` is a value of theirs
+_READERS: Mapping[str, Callable[[Findings, Node], TermValue]] = {
+    "limit": duration,
+    "amount": number,
+    "clock": lambda found, node: read_as(found, node, parse_clock, 0),
+    "week-clock": lambda found, node: read_as(found, node, parse_week_clock, 0),
+    "day": lambda found, node: read_as(found, node, lambda text: day_number(parse_day(text)), 0),
+}
 
 
 def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]:
@@ -188,6 +196,8 @@ def _term(node: Node, declared: TermDeclaration, found: Findings) -> TermValue:
         return duration(found, node)
     if kind == "number":
         return number(found, node)
+    if kind in _READERS:
+        return None if node.text == "none" and kind in _OR_NONE else _READERS[kind](found, node)
     known = declared.choices if kind == "choice" else ("yes", "no")
     if node.text not in known:
         related = ((declared.source, "declared here"),)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from engine.dates import DAY_SECONDS
 from engine.problems import Source
-from engine.ratebook.book import ActivityColumn, ActivityKind, Calendar, Item, LineTexts, RateTable, Rounding
+from engine.ratebook.book import ActivityColumn, ActivityKind, Calendar, DeclaredLength, Item, LineTexts, RateTable, Rounding
 from engine.ratebook.forms import Findings, Node, duration
 
 AS_WORKED = "as-worked"  # the answer of an item policy that leaves the item as it is
@@ -31,12 +32,15 @@ ENGINE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_TIMES, ("local-time",)),
     **dict.fromkeys(("marked_by", "reason", "approved_by"), _WORDS),
     "revision": ("whole",),
+    "closeout": ("whole",),
     "break_minutes": ("minutes",),
     "status": _WORDS,
 }
 _NEEDED = ("id", "site", "worker", "item")
 # What conditions read beside the columns of a kind; a column of such a name could not be reached.
-RESERVED = ("account", "notice", "in", "touches", "term")
+RESERVED = (
+    "account", "notice", "scheduled-length", "worked-length", "since-last", "until-next", "in", "over", "starts-in", "touches", "term",
+)  # fmt: skip
 _DEFAULTS = {"whole": r"[0-9]{1,9}", "minutes": r"[0-9]{1,9}", "yes-no": r"yes|no", "id": r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}"}
 
 
@@ -51,7 +55,8 @@ def the_one(forms: Sequence[Node], kind: str, found: Findings) -> Node | None:
 
 def build_calendar(form: Node) -> Calendar:
     """Which moment picks which price."""
-    return Calendar(int(form["semantics"].text), form["price-at"].word, form.source)
+    window_at: Literal["segment", "start"] = form["window-at"].word if "window-at" in form else "segment"
+    return Calendar(int(form["semantics"].text), form["price-at"].word, window_at, form.day_or_none("activity-from"), form.source)
 
 
 def build_rounding(form: Node) -> Rounding:
@@ -145,7 +150,23 @@ def _kind(form: Node, rounding: Rounding | None, found: Findings) -> ActivityKin
     if grid <= 0 or DAY_SECONDS % grid:
         found.add("R039", form["grid"], f"a day is not a whole number of {form['grid'].text}", "Use a step such as 1min")
     maximum, overlap = duration(found, form["maximum"]), form["overlap"].word
-    return ActivityKind(form["activity"].text, unit, grid, maximum, overlap, tuple(columns.values()), form.source)
+    lengths = _lengths(form, columns, found)
+    return ActivityKind(form["activity"].text, unit, grid, maximum, overlap, tuple(columns.values()), lengths, form.source)
+
+
+def _lengths(form: Node, columns: Mapping[str, ActivityColumn], found: Findings) -> tuple[DeclaredLength, ...]:
+    """The declared lengths: each between two time columns, and named like nothing else."""
+    lengths: dict[str, DeclaredLength] = {}
+    times = [name for name, column in columns.items() if column.type == "local-time"]
+    for node in form.list("lengths"):
+        name = node["length"].text
+        if name in (*columns, *RESERVED, *lengths):
+            found.add("R025", node["length"], f"`{name}` means something else already", "Give the length another name")
+        for side in ("from", "to"):
+            if node[side].text not in times:
+                found.unknown(node[side], "column of type local-time", times)
+        lengths[name] = DeclaredLength(name, node["from"].text, node["to"].text)
+    return tuple(lengths.values())
 
 
 def _column(node: Node, found: Findings) -> ActivityColumn:

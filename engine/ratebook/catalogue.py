@@ -62,6 +62,9 @@ CATALOGUE: Mapping[str, str] = {
     "R054": "durable-rules cannot compile a policy.",
     "R055": "Two rules can apply to one case with different answers, and none overrides the other.",
     "R056": "A holiday is observed far from its day; a year or a month is probably mistyped.",
+    "R057": "What counts for an accumulator depends on its own bands, directly or through others.",
+    "R058": "The parts of an accumulator do not fit together.",
+    "R059": "Accumulators look back, and the calendar does not say from which day on activity is complete.",
     # worked examples
     "R060": "A worked example leaves out something its rules or its formula need.",
     "R061": "The rules do not decide a worked example.",

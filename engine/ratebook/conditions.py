@@ -10,6 +10,7 @@ from engine.dates import DateError, duration_text, parse_duration
 from engine.money import Decimals, NumberError, parse_decimal
 from engine.problems import Source
 from engine.ratebook.book import (
+    Accumulator,
     ActivityColumn,
     ActivityKind,
     ColumnType,
@@ -25,17 +26,19 @@ from engine.ratebook.book import (
 from engine.ratebook.build_rules import AS_WORKED
 from engine.ratebook.forms import Findings, Node, named
 
-SLOTS = ("billable", "item", "minimum", "premiums", "combine")  # in the order in which they are decided
+SLOTS = ("billable", "item", "minimum", "counts", "premiums", "combine")  # in the order in which they are decided
 ROW_SLOTS = ("billable", "item", "minimum")  # decided once for a row, so they cannot see one piece of its time
-LENGTHS = ("notice", "scheduled-length", "worked-length")
+COLLECTING = ("counts", "premiums")  # every rule that applies gives an answer
+LENGTHS = ("notice", "scheduled-length", "worked-length", "since-last", "until-next")
 WINDOW_COLUMNS = ("in", "starts-in", "touches")
+PIECE_COLUMNS = ("in", "over")  # differ from piece to piece of one row
 PLACES = ("account", "site", "item")
 FIXED_ANSWERS: Mapping[str, tuple[str, ...]] = {
     "billable": ("worked", "scheduled", "fixed", "none"),
-    "minimum": ("applies", "none"),
+    "minimum": ("applies", "none", "at-least"),
     "combine": ("add", "largest", "multiply"),
 }
-_UNREAD = ("id", "source", "worker", "revision", "break_minutes")  # who and which, not what: no rule depends on them
+_UNREAD = ("id", "source", "worker", "revision", "break_minutes", "closeout")  # who and which, not what: no rule depends on them
 _COLUMN_TYPES: Mapping[str, ColumnType] = {
     "id": "text",
     "text": "text",
@@ -66,6 +69,17 @@ class Names:
     sites: Mapping[str, object]
     decided: frozenset[str]
     entries: tuple[TermsEntry, ...]
+    accumulators: Mapping[str, Accumulator]
+
+    @property
+    def bands(self) -> list[str]:
+        """The bands of all accumulators."""
+        return [band.band for accumulator in self.accumulators.values() for band in accumulator.bands]
+
+    @property
+    def lengths(self) -> list[str]:
+        """The lengths that policies can read."""
+        return [*LENGTHS, *(each.length for kind in self.kinds.values() for each in kind.lengths)]
 
     def columns(self, name: str) -> list[ActivityColumn]:
         """The declarations of a column, one for each kind of activity that has it."""
@@ -77,15 +91,17 @@ class Names:
 
 def column_type(column: str, decides: str, names: Names) -> ColumnType | None:
     """The type of a column that a policy can read; None if it cannot."""
-    if column in WINDOW_COLUMNS:
-        return None if column == "in" and decides in ROW_SLOTS else "window"
-    if column in LENGTHS:
+    if column in PIECE_COLUMNS and decides in ROW_SLOTS:
+        return None
+    if column in (*WINDOW_COLUMNS, "over"):
+        return "window"
+    if column in names.lengths:
         return "duration"
     if column in PLACES:
         return "text"
     word, _, name = column.partition(" ")
     if word == "answer-of":
-        return "answer" if name in names.decided and name in SLOTS[: SLOTS.index(decides)] else None
+        return "answer" if name in names.decided and name in _before(decides) else None
     if word == "term":
         return _TERM_TYPES.get(names.terms[name].type) if name in names.terms else None
     types = {_COLUMN_TYPES.get(each.type) for each in names.columns(column)}
@@ -93,11 +109,16 @@ def column_type(column: str, decides: str, names: Names) -> ColumnType | None:
     return next(iter(types)) if len(types) == 1 and everywhere and column not in _UNREAD else None
 
 
+def _before(decides: str) -> tuple[str, ...]:
+    """The questions whose answers a question can read; what counts where is no fact of its own."""
+    return tuple(slot for slot in SLOTS[: SLOTS.index(decides)] if slot != "counts")
+
+
 def known_columns(decides: str, names: Names) -> list[str]:
     """The columns that a policy can read, terms and earlier answers included."""
     declared = [each.column for kind in names.kinds.values() for each in kind.columns]
     inner = [f"term {name}" for name in names.terms] + [f"answer-of {slot}" for slot in SLOTS]
-    every = dict.fromkeys([*declared, *PLACES, *LENGTHS, *WINDOW_COLUMNS, *inner])
+    every = dict.fromkeys([*declared, *PLACES, *names.lengths, *WINDOW_COLUMNS, "over", *inner])
     return [each for each in every if column_type(each, decides, names) is not None]
 
 
@@ -106,10 +127,10 @@ def refuse_column(column: str, at: Source, decides: str, names: Names, found: Fi
     word, _, name = column.partition(" ")
     known = known_columns(decides, names)
     why = ""
-    if column == "in":
-        why = f"`{decides}` is decided once for a whole row, and `in` differs from piece to piece"
+    if column in PIECE_COLUMNS:
+        why = f"`{decides}` is decided once for a whole row, and `{column}` differs from piece to piece"
     elif word == "answer-of" and name in SLOTS:
-        before = ", ".join(SLOTS[: SLOTS.index(decides)]) or "nothing"
+        before = ", ".join(_before(decides)) or "nothing"
         why = f"no file decides `{name}`" if name not in names.decided else f"before `{decides}` only {before} is decided"
     elif word == "term" and name in names.terms:
         why = f"the term `{name}` is a {names.terms[name].type}, which no rule compares"
@@ -224,6 +245,8 @@ def _check_name(column: str, node: Node, names: Names, found: Findings) -> None:
     kind = ""
     if column in WINDOW_COLUMNS:
         word, known, kind = "window", names.windows, "segments"
+    elif column == "over":
+        word, known, kind = "band", names.bands, "accumulators"
     elif column in PLACES:
         known = {"item": names.items, "account": names.accounts, "site": names.sites}[column]
         kind = "items" if column == "item" else "account"
@@ -242,6 +265,8 @@ def answers_of(decides: str, names: Names) -> tuple[str, ...]:
     """Every answer that a question can have."""
     if decides == "premiums":
         return tuple(names.premiums)
+    if decides == "counts":
+        return tuple(names.accumulators)
     return (AS_WORKED, *names.items) if decides == "item" else FIXED_ANSWERS[decides]
 
 

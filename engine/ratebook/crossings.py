@@ -57,6 +57,7 @@ def check_crossings(book: RuleBook, found: Findings) -> None:
         for declared in book.formulas[premium.formula].inputs:
             _check_given(book, premium, declared, found)
     _check_combine(book, found)
+    _check_activity_from(book, found)
 
 
 def _check_currency(book: RuleBook, account: Account, found: Findings) -> None:
@@ -119,6 +120,13 @@ def _check_combine(book: RuleBook, found: Findings) -> None:
     if len(in_price) > 1:
         said = f"premiums {', '.join(in_price)} are in the price, and no policy says how they combine where they meet"
         found.add("R036", book.policies["premiums"].source, said, "Add a policy that decides `combine`", warning=True)
+
+
+def _check_activity_from(book: RuleBook, found: Findings) -> None:
+    """Sums over windows need to know since when nothing is missing."""
+    if book.accumulators and book.calendar.activity_from is None:
+        said = "accumulators look back, and the calendar does not say from which day on activity is complete"
+        found.add("R059", book.calendar.source, said, "Add `activity-from:` with that day")
 
 
 def overrides(book: RuleBook) -> Iterable[Override]:

@@ -19,7 +19,8 @@ from engine.ratebook.shape import check
 
 FORMAT = "1"
 KINDS = (
-    "account", "activity", "calendar", "formula", "holidays", "items", "lines", "policy", "premiums", "rate-table", "rounding", "segments", "terms",
+    "account", "accumulators", "activity", "calendar", "formula", "holidays", "items", "lines", "policy", "premiums", "rate-table", "rounding",
+    "segments", "terms",
 )  # fmt: skip
 ANY_KIND = "?"  # of a file that is not understood at all
 T = TypeVar("T")

@@ -86,7 +86,7 @@ def holds(atom: Atom, facts: Mapping[str, object], terms: Mapping[str, object], 
     ]
 
 
-WINDOW_LIKE = ("in", "starts-in", "touches", "answer-of premiums")
+WINDOW_LIKE = ("in", "over", "starts-in", "touches", "answer-of premiums")
 
 
 def _equal(value: object, wanted: object) -> bool:

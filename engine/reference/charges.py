@@ -19,7 +19,7 @@ class Charge:
     """A charge; `quantity` and `price` are scaled by their digits. `row` is the number of the activity's row.
 
     `basis` is worked, fill, fixed, scheduled or own-line; `premiums` are the ids whose names the description gives (with `largest`
-    the one that won), `description_key` is what charges of one line have in common (law 5.1).
+    the one that won), `description_key` is what charges of one line have in common (law 6.1).
     """
 
     row: int

@@ -1,4 +1,4 @@
-"""Charges put on lines, with amounts rounded once and shared (law 1.4, 5.1 to 5.3)."""
+"""Charges put on lines, with amounts rounded once and shared (law 1.4, 6.1 to 6.3)."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def test_a_premium_on_its_own_line_stands_beside_the_others() -> None:
 
 def test_premiums_of_one_name_share_a_line_of_one_price() -> None:
     """
-    Law 5.1: the key has names. Weekend is called night here and is 15 % too. Saturday 10 October 18:00-20:00:
+    Law 6.1: the key has names. Weekend is called night here and is 15 % too. Saturday 10 October 18:00-20:00:
       18:00-19:00 weekend, 19:00-20:00 night and weekend (largest): both 80.50, both called night;  2.00 h x 80.50 = 161.00
     """
     weekend = (
