@@ -196,7 +196,7 @@ def explain(
             f"{number} was made with another rule book (meaning {entry.meaning[:12]}, commit {(entry.commit or 'none')[:12]}); this one is "
             f"{book.meaning[:12]}.\nCheck that commit out, or replay {entry.period} with the present rule book first"
         )
-    preview = _preview(space, book, parse_period(entry.period.replace("-to-", "..")), (), entry.accounts)
+    preview = _preview(space, book, parse_period(entry.period.replace("-to-", "..")), (), entry.accounts, inside=True)
     derivation = explain_line(book, preview, number, int(wanted))
     _print(json.dumps(derivation, indent=2, ensure_ascii=False) if as_json else render_explanation(derivation, rows))
 
@@ -218,7 +218,9 @@ def _open(folder: Path) -> tuple[Workspace, RuleBook]:
         raise typer.Exit(FOUND) from error
 
 
-def _preview(space: Workspace, book: RuleBook, period: Period, files: Sequence[Path], accounts: Sequence[str]) -> Preview:
+def _preview(
+    space: Workspace, book: RuleBook, period: Period, files: Sequence[Path], accounts: Sequence[str], *, inside: bool = False
+) -> Preview:
     from connectors.files import read_activity
     from engine.pipeline import preview
     from engine.problems import nearest
@@ -234,7 +236,7 @@ def _preview(space: Workspace, book: RuleBook, period: Period, files: Sequence[P
     if not paths:
         _refuse(f"there is no activity: {space.folder / space.activity} matches no file; name files with --activity")
     raw = read_activity(paths, book.kinds[KIND], space.folder)
-    return preview(Rater(book), KIND, raw, period, accounts)
+    return preview(Rater(book), KIND, raw, period, accounts, inside=inside)
 
 
 def _replay(

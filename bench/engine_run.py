@@ -1,34 +1,51 @@
-"""The engine on the workload: rule book from its files, shifts from Parquet, charges folded to the bench's line table.
+"""The engine on the workload: rule book built from YAML, shifts rated in chunks, charges folded to the lines of the workload.
 
-`python -m bench.engine_run FOLDER LINES` prints a line of JSON: the result, seconds by stage, decisions asked of durable-rules.
+`python -m bench.engine_run FOLDER LINES [--charges FILE]` prints a line of JSON: the result, seconds by stage, decisions of durable-rules.
+With `--charges` every charge is kept as a row with the numbers that explain it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bench import lines, rulebook
 from bench.lines import Result
 from bench.workload import DAYS, ITEMS, SITES, Workload, day_of, month_of
 from engine.activity import Activity, Coded, empty_times
 from engine.arrays import NONE, Ints, codes, ints
-from engine.bulk.charges import Rated
+from engine.bulk.charges import Block, Streamed
+from engine.bulk.prepared import Prepared, Span
 from engine.dates import DAY_SECONDS, day_number
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import build
 from engine.steps.rate import Rater
 
 FIRST = day_number(day_of(0))
+CHUNK = 262_144
 MONTHS = month_of(day_of(DAYS - 1)) + 1
-COMPONENT = {"base": "base", "own:night": "night", "own:weekend": "weekend", "own:holiday": "holiday", "scheduled": "cancel"}
+COMPONENT = {
+    "base": "base", "own:night": "night", "own:weekend": "weekend", "own:holiday": "holiday", "own:overtime": "overtime",
+    "scheduled": "cancel",
+}  # fmt: skip
+SITE_IDS = tuple(rulebook.site_id(n) for n in range(SITES))
+ITEM_IDS = tuple(rulebook.item_id(n) for n in range(ITEMS))
+CHARGES = pa.schema(
+    [
+        ("shift", pa.int32()), ("segment", pa.uint8()), ("component", pa.uint8()), ("price_row", pa.int32()), ("case", pa.uint16()),
+        ("quantity", pa.int32()), ("cents", pa.int32()),
+    ]
+)  # fmt: skip
 
 
 def load(folder: Path) -> RuleBook:
@@ -36,36 +53,41 @@ def load(folder: Path) -> RuleBook:
     return build(rulebook.read(folder))
 
 
-def activity(made: Workload) -> Activity:
-    """The shifts as the engine wants them; what a snapshot would hold, made in place from the numbers of the workload."""
-    table = pl.read_parquet(made.file("shifts"))
+def chunks(made: Workload, size: int = CHUNK) -> Iterator[Activity]:
+    """The shifts as the engine wants them, some at a time; what a snapshot would hold, made in place from the numbers of the workload."""
+    table = pl.scan_parquet(made.file("shifts"))
+    workers = tuple(f"w{n:08d}" for n in range(int(table.select(pl.col("worker").max()).collect().item()) + 1))
+    for first in range(0, made.shifts, size):
+        yield activity(table.slice(first, size).collect(), workers)
+
+
+def activity(table: pl.DataFrame, workers: tuple[str, ...]) -> Activity:
+    """Some shifts of the workload."""
     count = len(table)
     start, end = (_seconds(table[name].to_numpy()) for name in ("start_min", "end_min"))
     cancelled = table["cancel_min"].is_not_null().to_numpy()
     notified = _seconds(table["cancel_min"].fill_null(0).to_numpy())
-    times = empty_times(count)
-    times |= {
+    nothing = np.full(count, NONE, dtype=np.int64)
+    times = dict.fromkeys(empty_times(0), nothing) | {
         "start": np.where(cancelled, NONE, start),
         "end": np.where(cancelled, NONE, end),
         "scheduled_start": np.where(cancelled, start, NONE),
         "scheduled_end": np.where(cancelled, end, NONE),
         "cancelled_at": np.where(cancelled, notified, NONE),
     }
-    digits = len(str(count))
-    workers = int(table["worker"].cast(pl.Int64).max() or 0) + 1  # type: ignore[arg-type]  # a whole number
     return Activity(
         kind="shift",
         source=pl.Series([""], dtype=pl.String).new_from_index(0, count),
-        id=table["shift_id"].cast(pl.String).str.zfill(digits),
+        id=table["shift_id"],
         revision=np.ones(count, dtype=np.int64),
-        site=_coded([rulebook.site_id(n) for n in range(SITES)], table["site"].to_numpy()),
-        item=_coded([rulebook.item_id(n) for n in range(ITEMS)], table["item"].to_numpy()),
-        worker=_coded([f"w{n:08d}" for n in range(workers)], table["worker"].to_numpy()),
+        site=Coded(SITE_IDS, codes(table["site"].to_numpy())),
+        item=Coded(ITEM_IDS, codes(table["item"].to_numpy())),
+        worker=Coded(workers, codes(table["worker"].to_numpy())),
         at=start,
         day=start // DAY_SECONDS,
         times=times,
-        break_length=np.full(count, NONE, dtype=np.int64),
-        columns={"status": _coded(["cancelled", "completed"], ~cancelled), "withdrawn": _coded(["no"], np.zeros(count))},
+        break_length=nothing,
+        columns={"status": Coded(("cancelled", "completed"), codes(~cancelled))},
         numbers={},
     )
 
@@ -74,39 +96,96 @@ def _seconds(minutes: npt.NDArray[Any]) -> Ints:
     return ints(minutes) * 60 + FIRST * DAY_SECONDS
 
 
-def _coded(values: list[str], numbers: npt.NDArray[Any]) -> Coded:
-    return Coded(tuple(values), codes(numbers))
+def span() -> Span:
+    """Every site, item and day of the workload."""
+    return Span(SITE_IDS, ITEM_IDS, np.arange(SITES * ITEMS), FIRST - 1, FIRST + DAYS + 1)
 
 
-def fold(rated: Rated) -> pl.DataFrame:
-    """The charges as lines: each rounded to cents by itself, added up by site, month of start, item, component and base rate."""
-    charges = rated.charges
-    if len(charges) == 0:
-        raise SystemExit("the engine charges nothing")
-    exact = charges.quantity * charges.price
-    scale = 10 ** (charges.quantity_digits + charges.price_digits - 2)
-    cents = (2 * exact + scale) // (2 * scale)  # halves up; nothing is below zero
-    quarters, odd = np.divmod(charges.quantity * 4, 10**charges.quantity_digits)
-    if odd.any():
-        raise SystemExit("a charge is not a whole number of quarter-hours")
-    components, rows = len(lines.COMPONENTS), rated.prices.rows
-    component = codes([lines.COMPONENTS.index(COMPONENT[name]) for name in charges.component.values])
-    month = codes([month_of(day_of(day)) for day in range(DAYS)])[rated.activity.day[charges.row] - FIRST]
-    packed = (charges.price_row * MONTHS + month) * components + component[charges.component.codes]
-    used = np.zeros(len(rows) * MONTHS * components, dtype=np.bool_)
-    used[packed] = True
-    found = np.flatnonzero(used)
-    place = np.zeros(len(used), dtype=np.int32)
-    place[found] = np.arange(len(found))
-    line = place[packed]
-    sums = {name: np.zeros(len(found), dtype=np.int64) for name in lines.SUMS}
-    for name, values in (("n", 1), ("quarters", quarters), ("cents", cents)):
-        np.add.at(sums[name], line, values)
-    price_row, rest = np.divmod(found, MONTHS * components)
-    named = [(int(row.site[1:]), int(row.item[1:]), row.base.value.units if row.base else 0) for row in rows]
-    keys = dict(zip(("site", "item", "rate"), ints(named)[price_row].T, strict=True))
-    folded = pl.DataFrame({**keys, "month": rest // components, "component": rest % components, **sums})
-    return folded.group_by(lines.KEY).agg(pl.col(lines.SUMS).sum())  # price rows of one rate are one line
+class Fold:
+    """Sums of charges by price row, month of the shift's start, and component; each charge is rounded to cents by itself."""
+
+    def __init__(self, ready: Prepared, digits: int) -> None:
+        self.ready, self.digits = ready, digits
+        prices = ready.prices
+        month = np.array(
+            [
+                month_of(day_of(max(day - FIRST, 0))) if day - FIRST < DAYS else MONTHS
+                for day in range(prices.first_day, prices.first_day + prices.days)
+            ]
+        )
+        self.month = ints(month)
+        starts = ints(prices.start) - prices.first_day
+        follows = np.r_[prices.pair[1:] == prices.pair[:-1], False]
+        ends = np.where(follows, np.r_[starts[1:], 0], prices.days)
+        months = self.month[ends - 1] - self.month[starts] + 1
+        self.first_slot = np.cumsum(months) - months - self.month[starts]  # plus the month: the slot of a price row in a month
+        self.slots = int(months.sum())
+        self.price_row = np.repeat(np.arange(len(prices)), months)
+        self.slot_month = np.arange(self.slots) - self.first_slot[self.price_row]
+        self.sums = np.zeros((len(lines.COMPONENTS), len(lines.SUMS), self.slots), dtype=np.int64)
+
+    def add(self, block: Block, day: Ints) -> Ints:
+        """Adds a block; `day` is each charge's day of start. Returns the cents of each charge."""
+        cents = cents_of(block, self.digits)
+        quarters, odd = np.divmod(block.quantity * 4, 10**self.digits)
+        if odd.any():
+            raise SystemExit("a charge is not a whole number of quarter-hours")
+        slot = self.first_slot[block.price_row] + self.month[day - self.ready.prices.first_day]
+        counts, quarter_sums, cent_sums = self.sums[lines.COMPONENTS.index(COMPONENT[block.component.name])]
+        counts += np.bincount(slot, minlength=self.slots)
+        np.add.at(quarter_sums, slot, quarters)
+        np.add.at(cent_sums, slot, cents)
+        return cents
+
+    def table(self) -> pl.DataFrame:
+        """The lines."""
+        component, slot = np.nonzero(self.sums[:, 0])
+        row = self.price_row[slot]
+        pair = np.array([(int(site[1:]), int(item[1:])) for site, item in self.ready.prices.pairs])[self.ready.prices.pair[row]]
+        rate = ints([each.value.units for each in self.ready.prices.rates])[self.ready.prices.base[row]]
+        keys = {"site": pair[:, 0], "item": pair[:, 1], "rate": rate, "month": self.slot_month[slot], "component": component}
+        sums = {name: self.sums[component, at, slot] for at, name in enumerate(lines.SUMS)}
+        folded = pl.DataFrame({**keys, **sums})
+        return folded.group_by(lines.KEY).agg(pl.col(lines.SUMS).sum())  # price rows of one rate are one line
+
+
+def cents_of(block: Block, digits: int) -> Ints:
+    """The amount of each charge in cents, halves up; nothing is below zero."""
+    exact = block.quantity * block.price
+    most, least = (int(block.price_digits.max()), int(block.price_digits.min())) if len(block) else (2, 2)
+    scale: Any = 10 ** (digits + most - 2) if most == least else 10 ** (digits + block.price_digits - 2)
+    return ints((2 * exact + scale) // (2 * scale))
+
+
+class Kept:
+    """Charges as rows in a Parquet file, in order of shift, segment and component."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.writer = pq.ParquetWriter(path, CHARGES, compression="zstd", use_dictionary=["component", "case"])
+
+    def add(self, streamed: Streamed, cents: list[Ints]) -> None:
+        """Adds the charges of a chunk."""
+        blocks = streamed.blocks
+        row = np.concatenate([block.row for block in blocks])
+        component = np.repeat([block.number for block in blocks], [len(block) for block in blocks])
+        segment = np.concatenate([block.segment for block in blocks])
+        packed = (((row << 12 | segment) << 8 | component) << 24) | np.arange(len(row))
+        packed.sort()
+        order = packed & ((1 << 24) - 1)
+        columns = {
+            "shift": streamed.activity.id.to_numpy()[row], "segment": segment, "component": component,
+            "price_row": np.concatenate([block.price_row for block in blocks]), "case": streamed.case[row],
+            "quantity": np.concatenate([block.quantity for block in blocks]), "cents": np.concatenate(cents),
+        }  # fmt: skip
+        arrays = [pa.array(columns[field.name][order].astype(field.type.to_pandas_dtype())) for field in CHARGES]
+        self.writer.write_table(pa.Table.from_arrays(arrays, schema=CHARGES), row_group_size=len(order))
+
+    def close(self) -> int:
+        """Ends the file; returns its size in bytes."""
+        self.writer.close()
+        return self.path.stat().st_size
 
 
 class Run(NamedTuple):
@@ -117,31 +196,53 @@ class Run(NamedTuple):
     charges: int
     price_rows: int
     asked: int
+    kept_bytes: int
 
 
-def run(made: Workload, book: Path, target: Path) -> Run:
+def run(made: Workload, book: Path, target: Path, charges: Path | None = None) -> Run:
     """Bills the workload and stores its lines."""
-    clock = [time.process_time()]
+    seconds: dict[str, float] = {"start python": time.process_time()}
+    last = time.process_time()
 
-    def lap() -> None:
-        clock.append(time.process_time())
+    def lap(stage: str) -> None:
+        nonlocal last
+        now = time.process_time()
+        seconds[stage] = seconds.get(stage, 0.0) + now - last
+        last = now
 
     loaded = load(book)
-    lap()
+    lap("load book")
     rater = Rater(loaded)
-    lap()
-    shifts = activity(made)
-    lap()
-    rated = rater.rate(shifts)
-    lap()
-    found = lines.write(fold(rated), target)
-    lap()
-    names = ("load book", "make rater", "read shifts", "rate", "fold and write")
-    seconds = {"start python": clock[0]} | {name: b - a for name, a, b in zip(names, clock, clock[1:], strict=False)}
-    return Run(found, seconds, len(rated.charges), len(rated.prices.rows), rater.decider.asked)
+    ready = rater.prepare("shift", span())
+    lap("prepare")
+    fold = Fold(ready, loaded.rounding.quantity["hour"][0])
+    kept = Kept(charges) if charges is not None else None
+    count = 0
+
+    def read() -> Iterator[Activity]:
+        for chunk in chunks(made):
+            lap("read shifts")
+            yield chunk
+
+    for streamed in rater.stream(ready, read()):
+        lap("rate")
+        cents = [fold.add(block, streamed.activity.day[block.row]) for block in streamed.blocks]
+        count += sum(len(block) for block in streamed.blocks)
+        lap("fold")
+        if kept is not None:
+            kept.add(streamed, cents)
+            lap("keep charges")
+    size = kept.close() if kept is not None else 0
+    found = lines.write(fold.table(), target)
+    lap("write")
+    return Run(found, seconds, count, len(ready.prices), rater.decider.asked, size)
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    done = run(Workload(int(folder.name), folder), folder / "book", Path(sys.argv[2]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("lines", type=Path)
+    parser.add_argument("--charges", type=Path)
+    options = parser.parse_args()
+    done = run(Workload(int(options.folder.name), options.folder), options.folder / "book", options.lines, options.charges)
     print(json.dumps({**done.result._asdict(), **done._asdict(), "result": None}))

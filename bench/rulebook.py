@@ -1,4 +1,4 @@
-"""The rules of the workload (all but overtime) as a rule book: the files a customer would keep, made from its Parquet tables.
+"""The rules of the workload as a rule book: the files a customer would keep, made from its Parquet tables.
 
 Every site is an account of its own: sites are hospitals that agree their overrides each for itself.
 `python -m bench.rulebook FOLDER` writes them to FOLDER/book.
@@ -18,7 +18,7 @@ from bench.workload import FIRST_DAY, GEOS, ITEMS, SITES, Workload, day_of, is_h
 
 HOLIDAYS_FROM, HOLIDAYS_TO = date(2023, 12, 1), date(2026, 2, 1)
 
-_RULES = {
+RULES = {
     "rates/terms-default.yaml": """
         format: 1
         kind: terms
@@ -44,6 +44,31 @@ _RULES = {
         semantics: 1
         rules-at: start
         price-at: start
+        window-at: start
+        activity-from: 2023-12-01
+    """,
+    "rules/accumulators.yaml": """
+        format: 1
+        kind: accumulators
+        accumulators:
+          - accumulator: week
+            measure: time
+            key: [worker]
+            scope: agency
+            window: { each: week, starts: monday 00:00 }
+            bands: [{ band: week-40, over: 40h }]
+    """,
+    "rules/counts.yaml": """
+        format: 1
+        kind: policy
+        decides: counts
+        answers: [week]
+        if-nothing-matches: none
+        if-several-match: collect
+        rules:
+          - { id: worked-hours, when: { status: completed }, then: week }
+        examples:
+          - { name: Worked, given: { status: completed }, gives: week }
     """,
     "rules/rounding.yaml": """
         format: 1
@@ -122,13 +147,14 @@ _RULES = {
         format: 1
         kind: policy
         decides: premiums
-        answers: [night, weekend, holiday]
+        answers: [night, weekend, holiday, overtime]
         if-nothing-matches: none
         if-several-match: collect
         rules:
           - { id: at-night, when: { in: night }, then: night }
           - { id: on-weekends, when: { in: weekend }, then: weekend }
           - { id: on-holidays, when: { in: holiday }, then: holiday }
+          - { id: over-forty-hours, when: { over: week-40 }, then: overtime }
         examples:
           - { name: Saturday night, given: { in: [night, weekend] }, gives: [night, weekend] }
           - { name: By day, given: { status: completed }, gives: none }
@@ -140,6 +166,7 @@ _RULES = {
           - { premium: night, name: night, shown: own-line, formula: percent-of-base, given: { base: base, percent: 15 } }
           - { premium: weekend, name: weekend, shown: own-line, formula: percent-of-base, given: { base: base, percent: 10 } }
           - { premium: holiday, name: holiday, shown: own-line, formula: percent-of-base, given: { base: base, percent: 50 } }
+          - { premium: overtime, name: overtime, shown: own-line, formula: percent-of-base, given: { base: base, percent: 50 } }
     """,
     "rules/formulas/percent-of-base.yaml": """
         format: 1
@@ -173,7 +200,7 @@ def files(made: Workload) -> dict[str, bytes]:
     geo = pl.read_parquet(made.file("hospitals")).sort("site")["geo"].to_list()
     agreed = _agreed(made)
     accounts = {f"rates/accounts/{site_id(site)}.yaml": _account(site, geo[site], agreed.get(site, [])) for site in range(SITES)}
-    texts = {path: dedent(text).lstrip("\n") for path, text in _RULES.items()}
+    texts = {path: dedent(text).lstrip("\n") for path, text in RULES.items()}
     made_up = {"rates/geo-base.yaml": _geo_base(made), "rules/items.yaml": _items(), "rules/holidays.yaml": _holidays()}
     return {path: text.encode() for path, text in {**texts, **made_up, **accounts}.items()}
 

@@ -113,10 +113,17 @@ class Activity:
                 raise InvariantError(f"activity column {name!r} is {column.dtype}, not whole numbers; nothing was written")
         if bool(np.any(self.at[1:] < self.at[:-1])):
             raise InvariantError("activity is not in order of its dating moments; nothing was written")
-        frame = pl.DataFrame({"at": self.at, "source": self.source, "id": self.id})
-        before = {name: pl.col(name).shift(1) for name in ("at", "source", "id")}
-        later = (pl.col("source") > before["source"]) | ((pl.col("source") == before["source"]) & (pl.col("id") > before["id"]))
-        if frame.select(((pl.col("at") == before["at"]) & ~later).any()).item():
+        ties = np.flatnonzero(self.at[1:] == self.at[:-1])
+        frame = pl.DataFrame(
+            {
+                f"{name}_{side}": column.gather(ties + more)
+                for name, column in (("source", self.source), ("id", self.id))
+                for side, more in (("a", 0), ("b", 1))
+            }
+        )
+        same = pl.col("source_a") == pl.col("source_b")
+        later = (pl.col("source_b") > pl.col("source_a")) | (same & (pl.col("id_b") > pl.col("id_a")))
+        if len(ties) and frame.select((~later).any()).item():
             raise InvariantError(
                 "activity of one dating moment is not in strictly increasing order of source and id; nothing was written"
             )

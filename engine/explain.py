@@ -11,13 +11,14 @@ import numpy as np
 from engine.arrays import NONE, Ints, ints
 from engine.bulk.charges import BASES, ROW_SLOTS
 from engine.bulk.pricing import PriceRow, Rate, Recipe
+from engine.bulk.programs import PieceKind
 from engine.bulk.texts import local_texts
 from engine.canonical import Json
 from engine.dates import day_of, duration_text
 from engine.money import Decimals, decimal_text
 from engine.pipeline import Preview
 from engine.ports import Archive
-from engine.problems import InforceError
+from engine.problems import InforceError, InvariantError
 from engine.ratebook.book import Provenance, RuleBook
 from engine.ratebook.resolver import Decision
 from engine.replay import draft_number
@@ -89,10 +90,9 @@ class _Telling:
 
     def __init__(self, book: RuleBook, preview: Preview) -> None:
         self.book, self.preview, self.rated = book, preview, preview.rated
-        rated = preview.rated
-        worked = np.zeros(len(rated.activity), dtype=np.bool_)
-        worked[rated.parts.row] = True
-        self._worked_place = np.cumsum(worked) - 1
+        if preview.rated.inside is None:
+            raise InvariantError("the steps of this rating were not kept; this is a fault of the engine")
+        self.inside = preview.rated.inside
 
     # --- prices
 
@@ -100,7 +100,7 @@ class _Telling:
         """How each distinct price of some charges was made."""
         rated = self.rated
         pairs = sorted({(int(rated.charges.price_row[each]), int(rated.charges.recipe[each])) for each in charges})
-        return [self._price(rated.prices.rows[row], row, rated.recipes[recipe]) for row, recipe in pairs]
+        return [self._price(rated.prices.price_row(row), row, rated.recipes[recipe]) for row, recipe in pairs]
 
     def _price(self, row: PriceRow, number: int, recipe: Recipe) -> dict[str, Json]:
         rated, base = self.rated, row.base
@@ -175,7 +175,7 @@ class _Telling:
             "recorded": self._span(row, "start", "end"),
             "scheduled": self._span(row, "scheduled_start", "scheduled_end"),
             "cancelled": self._instant(row, int(activity.times["cancelled_at"][row])),
-            "notice": _length(int(self.rated.facts.lengths["notice"][row])),
+            "notice": _length(int(self.inside.lengths["notice"][row])),
             "basis": basis,
             "component": charges.component.text(charge),
             "segment": int(charges.segment[charge]),
@@ -211,53 +211,54 @@ class _Telling:
 
     def _time(self, row: int, charge: int) -> dict[str, Json]:
         """Rounded times, the break, and the seconds of the charge's segment by the premiums that apply."""
-        rated, stretch = self.rated, self.rated.stretch
-        terms = rated.terms[int(rated.term[row])]
-        segment = int(rated.charges.segment[charge])
-        part = int(np.flatnonzero((rated.parts.row == row) & (rated.parts.segment == segment))[0])
+        inside, stretch = self.inside, self.inside.stretch
+        terms = inside.terms[int(inside.term[row])]
+        segment = int(self.rated.charges.segment[charge])
+        part = int(np.flatnonzero((inside.parts.row == row) & (inside.parts.segment == segment))[0])
         pieces: list[Json] = []
-        kinds = rated.programs.kinds if rated.programs is not None else ()
-        for piece in np.flatnonzero(rated.pieces["part"] == part).tolist():
-            kind = kinds[int(rated.pieces["kind"][piece])]
-            pieces.append(
-                {
-                    "premiums": [*kind.recipe.premiums, *(own.own for own in kind.own)],
-                    "seconds": int(rated.pieces["seconds"][piece]),
-                    "decisions": self._piece_decisions(row, int(rated.pieces["kind"][piece])),
-                }
-            )
+        for piece in np.flatnonzero(inside.pieces["part"] == part).tolist():
+            kind = inside.programs.kinds[int(inside.pieces["kind"][piece])]
+            band = int(inside.pieces["band"][piece])
+            told: dict[str, Json] = {
+                "premiums": [*kind.recipe.premiums, *(own.own for own in kind.own)],
+                "seconds": int(inside.pieces["seconds"][piece]),
+                "decisions": self._piece_decisions(row, kind, band),
+            }
+            if inside.programs.bands:
+                told["from"] = self._instant(row, int(inside.pieces["start"][piece]))
+                told["to"] = self._instant(row, int(inside.pieces["end"][piece]))
+                told["over"] = [name for bit, name in enumerate(inside.programs.bands) if band >> bit & 1]
+            pieces.append(told)
         off, on = int(stretch.off[row]), int(stretch.on[row])
         return {
             "rounded": f"{self._instant(row, int(stretch.start[row]))} .. {self._instant(row, int(stretch.end[row]))}",
             "punch_rounding": str(terms["punch-rounding"]),
             "break": f"{self._instant(row, off)} .. {self._instant(row, on)}" if on > off else "",
             "hours": str(terms["hours"]),
-            "segment_from": self._instant(row, int(rated.parts.start[part])),
-            "segment_to": self._instant(row, int(rated.parts.end[part])),
+            "segment_from": self._instant(row, int(inside.parts.start[part])),
+            "segment_to": self._instant(row, int(inside.parts.end[part])),
             "pieces": pieces,
         }
 
     def _quantity_of(self, row: int) -> str:
         charges = self.rated.charges
-        mine = (charges.row == row) & (charges.basis != BASES.index("own-line"))
+        mine = (charges.row == row) & (charges.basis < BASES.index("own-line"))
         return decimal_text(int(charges.quantity[mine].sum()), charges.quantity_digits)
 
     def _decisions(self, row: int) -> list[Json]:
         found: list[Json] = []
         for slot in ROW_SLOTS:
-            decided = self.rated.decided.get(slot)
+            decided = self.inside.decided.get(slot)
             if decided is not None and decided[row] >= 0:
-                found.append(self._decision(self.rated.decisions[slot][int(decided[row])]))
+                found.append(self._decision(self.inside.decisions[slot][int(decided[row])]))
         return found
 
-    def _piece_decisions(self, row: int, kind: int) -> list[Json]:
-        programs = self.rated.programs
-        if programs is None:
-            return []
-        place = int(self._worked_place[row])
-        states = next(states for number, states in programs.programs[int(programs.program[place])] if number == kind)
-        for state in sorted(states):
-            return [self._decision(each) for each in programs.decisions[(int(programs.cell[place]), state)]]
+    def _piece_decisions(self, row: int, kind: PieceKind, band: int) -> list[Json]:
+        programs, case = self.inside.programs, int(self.inside.case[row])
+        for state in range(len(self.rated.timelines.masks)):
+            found, decisions = programs.decided(case, band, state)
+            if found == kind:
+                return [self._decision(each) for each in decisions]
         return []
 
     def _decision(self, decision: Decision) -> dict[str, Json]:

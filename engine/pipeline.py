@@ -40,8 +40,13 @@ class Preview:
         return named[fate] if fate in named else sum(each.fate == fate for each in self.fates)
 
 
-def preview(rater: Rater, kind: str, raw: pl.DataFrame, period: Period, accounts: Collection[str] = ()) -> Preview:
-    """The checked invoices of a period. `accounts` (none: all) limits which are billed, never what is judged."""
+def preview(
+    rater: Rater, kind: str, raw: pl.DataFrame, period: Period, accounts: Collection[str] = (), *, inside: bool = False
+) -> Preview:
+    """The checked invoices of a period. `accounts` (none: all) limits which are billed, never what is judged.
+
+    `inside` keeps the steps in between, for explanations.
+    """
     book = rater.book
     collected = collect(book, book.kinds[kind], raw, period)
     activity, places = collected.activity, collected.places
@@ -50,7 +55,7 @@ def preview(rater: Rater, kind: str, raw: pl.DataFrame, period: Period, accounts
             activity.site.codes
         ]
         activity, places = activity.where(mine), places.filter(pl.Series(mine))
-    rated = rater.rate(activity)
+    rated = rater.rate(activity, inside=inside)
     assembled = assemble(book, rated, period)
     check(assembled, rated, book.rounding.amount)
     stopped = [

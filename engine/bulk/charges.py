@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from engine.activity import Activity, Coded, FateName
-from engine.arrays import Codes, Ints, check_border
+from engine.arrays import NONE, Bools, Codes, Ints, check_border, codes, ints
 from engine.bulk.pricing import PriceBook, Recipe
-from engine.bulk.programs import Programs
-from engine.bulk.signatures import Facts
+from engine.bulk.programs import Component, Programs
 from engine.bulk.timeline import Timelines
 from engine.bulk.worked import Parts, Stretch
 from engine.ratebook.book import Basis, TermValue
 from engine.ratebook.resolver import Decision
 
 ROW_SLOTS = ("billable", "item", "minimum")
+BASES = ("worked", "fill", "fixed", "scheduled", "own-line", "window")
 
 
 @dataclass(frozen=True, slots=True)
 class Charges:
     """Charges as columns, in order of (row, segment, component label). `row` numbers the rated activity.
 
-    `quantity` has `quantity_digits` decimals, `price` the digits in `price_digits`. `basis`: 0 worked, 1 fill, 2 fixed, 3 scheduled, 4 own-line.
-    `recipe` and `price_row` say how the price was made; `shown` are the numbers of the premiums named in the description, in `names`.
+    `quantity` has `quantity_digits` decimals, `price` the digits in `price_digits`. `basis` is a place in `BASES`.
+    `recipe` and `price_row` say how the price was made; `shown` holds the premiums named in the description (ids joined by `+`), or of a
+    window line the description itself. `start` and `end` are those of the segment, or of the window.
     """
 
     row: Ints
@@ -65,33 +68,125 @@ class Charges:
         check_border("charges", columns, ("row", "segment", "component"))
 
 
-BASES = ("worked", "fill", "fixed", "scheduled", "own-line")
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Charges of one component, as they are made: in order of row and segment; `shown` is said for all, or by each charge's code."""
+
+    component: Component
+    number: int
+    row: Ints
+    segment: Ints
+    quantity: Ints
+    price_row: Ints
+    price: Ints
+    price_digits: Ints
+    day: Ints
+    start: Ints
+    end: Ints
+    shown: Coded
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """The charges of one chunk of activity, by component, and the case of each of its rows."""
+
+    activity: Activity
+    blocks: Sequence[Block]
+    case: Codes
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The steps behind charges, for those who ask why: times, segments, runs and pieces of the rows, and what decided them.
+
+    `pieces`: for each part, set of bands and piece kind the seconds, and where such time begins and ends. `decisions[slot]` holds the distinct decisions of a row slot,
+    `decided[slot]` which one each row got (-1: not asked). `case` is each row's case in `programs`.
+    """
+
+    stretch: Stretch
+    parts: Parts
+    pieces: Mapping[str, Ints]
+    programs: Programs
+    case: Codes
+    terms: tuple[Mapping[str, TermValue], ...]
+    term: Codes
+    decisions: Mapping[str, tuple[Decision, ...]]
+    decided: Mapping[str, Codes]
+    basis: tuple[Basis, ...]
+    lengths: Mapping[str, Ints]
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """The charges of some activity, and what decided them.
+    """The charges of some activity. `charged` are the rows that may have charges: the others are context and only feed sums.
 
-    `decisions[slot]` holds the distinct decisions of a row slot, `decided[slot]` which one each row got (-1: not asked).
-    `stopped` gives, by row, the fate and rule that keep it from being billed.
+    `seconds` is the billable time of each row; `stopped` gives, by row, the fate and rule that keep it from being billed.
     """
 
     activity: Activity
+    charged: Bools
     charges: Charges
     items: tuple[str, ...]
     recipes: tuple[Recipe, ...]
     prices: PriceBook
     timelines: Timelines
     zone: Codes
-    stretch: Stretch
-    parts: Parts
-    pieces: Mapping[str, Ints]
-    programs: Programs | None
-    terms: tuple[Mapping[str, TermValue], ...]
-    term: Codes
-    decisions: Mapping[str, tuple[Decision, ...]]
-    decided: Mapping[str, Codes]
-    basis: tuple[Basis, ...]
     seconds: Ints
-    facts: Facts
     stopped: Mapping[int, tuple[FateName, str]]
+    inside: Inside | None
+
+
+def charges_of(blocks: Sequence[Block], item: Codes, digits: int) -> Charges:
+    """The charges of all blocks in canonical order; `item` is the item of each row. Components of one name and key must not meet."""
+    names = sorted({block.component.name for block in blocks})
+    count = sum(len(block) for block in blocks)
+
+    def column(name: str) -> Ints:
+        return np.concatenate([ints([]), *(getattr(block, name) for block in blocks)])
+
+    def each(values: Sequence[int]) -> Codes:
+        return codes(np.repeat(codes(values), [len(block) for block in blocks]) if blocks else [])
+
+    row, segment = column("row"), column("segment")
+    name = each([names.index(block.component.name) for block in blocks])
+    order = key_order(row, segment, name, count)
+    shown: dict[str, int] = {"": 0}
+    told = [codes([shown.setdefault(text, len(shown)) for text in block.shown.values])[block.shown.codes] for block in blocks]
+    return Charges(
+        row=row[order],
+        segment=segment[order],
+        basis=each([BASES.index(block.component.basis) for block in blocks])[order],
+        component=Coded(tuple(names), name[order]),
+        item=item[row[order]],
+        quantity=column("quantity")[order],
+        quantity_digits=digits,
+        price=column("price")[order],
+        price_digits=column("price_digits")[order],
+        day=column("day")[order],
+        start=column("start")[order],
+        end=column("end")[order],
+        recipe=each([block.number for block in blocks])[order],
+        price_row=column("price_row")[order],
+        shown=Coded(tuple(shown), codes(np.concatenate([codes([]), *told])[order])),
+    )
+
+
+def key_order(row: Ints, segment: Ints, name: Codes, count: int) -> Ints:
+    """The order of (row, segment, name): one sort of packed numbers where they fit."""
+    if not count:
+        return ints([])
+    widths = [int(column.max()).bit_length() for column in (row, segment, name)] + [count.bit_length()]
+    if sum(widths) > 62:
+        return ints(np.lexsort((name, segment, row)))
+    packed = ((((row << widths[1]) | segment) << widths[2] | name) << widths[3]) | np.arange(count)
+    packed.sort()
+    return ints(packed & ((1 << widths[3]) - 1))
+
+
+def empty_span(count: int) -> tuple[Ints, Ints]:
+    """No start and no end."""
+    nothing = np.full(count, NONE, dtype=np.int64)
+    return nothing, nothing

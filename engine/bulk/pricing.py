@@ -7,9 +7,10 @@ A *recipe* says how a price is made: which premiums in the price, how they combi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from engine.formulas.columns import compute
 from engine.formulas.language import Formula, Input, parse
 from engine.money import Decimals
 from engine.problems import InforceError, InvariantError, Source
-from engine.ratebook.book import FormulaRule, FormulaVersion, Price, Provenance, RateRow, RateTable, RuleBook
+from engine.ratebook.book import FormulaRule, FormulaVersion, Override, Price, Provenance, RateTable, RuleBook, Site
 
 
 class NoRateError(InforceError):
@@ -76,17 +77,37 @@ class Made:
 class PriceBook:
     """The price rows of the pairs of site and item that occur, found by pair and day without searching.
 
-    Rows with one number in `same` follow one another with the same rates in force (only what an override replaces differs).
+    Price row i belongs to pair `pair[i]` and begins on day `start[i]`; `base[i]` and `sets[premiums[i]]` number its rates in `rates` (-1:
+    none). Rows with one number in `same` follow one another with the same rates in force (only what an override replaces differs).
     """
 
     book: RuleBook
-    rows: tuple[PriceRow, ...]
+    pairs: tuple[tuple[str, str], ...]
+    reads: tuple[tuple[str, str], ...]
+    rates: tuple[Rate, ...]
+    sets: tuple[tuple[int, ...], ...]
+    pair: Codes
+    start: Codes
+    base: Codes
+    premiums: Codes
     same: Codes
     first_day: int
     days: int
     at: Codes
     epochs: tuple[date, ...]
-    _columns: dict[str, tuple[Ints, Ints, Bools]] = field(default_factory=dict)
+    _columns: dict[tuple[str, str] | None, tuple[Ints, Ints, Bools]] = field(default_factory=dict)
+    _made: dict[Recipe, tuple[Made, Bools]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def price_row(self, number: int) -> PriceRow:
+        """A price row with its rates."""
+        site, item = self.pairs[int(self.pair[number])]
+        follows = number + 1 < len(self) and self.pair[number + 1] == self.pair[number]
+        end = int(self.start[number + 1]) if follows else self.first_day + self.days
+        found = [self.rates[rate] if rate >= 0 else None for rate in (int(self.base[number]), *self.sets[self.premiums[number]])]
+        return PriceRow(site, item, int(self.start[number]), end, found[0], dict(zip(self.reads, found[1:], strict=True)))
 
     def row(self, pair: Codes | Ints, day: Ints) -> Ints:
         """The price row of each pair on each day."""
@@ -97,9 +118,14 @@ class PriceBook:
         """Whether a rate in force changes from the day before to each day."""
         return np.asarray(self.same[self.row(pair, day)] != self.same[self.row(pair, day - 1)])
 
-    def epoch(self, day: Ints) -> Ints:
+    def epoch(self, day: Ints) -> Codes:
         """The formula epoch of each day."""
-        return ints(np.searchsorted(ints([day_number(each) for each in self.epochs]), day, side="right"))
+        if not self.epochs:
+            return np.zeros(len(day), dtype=np.int32)
+        first = int(day.min()) if len(day) else 0
+        span = np.arange(first, (int(day.max()) if len(day) else 0) + 1)
+        table = codes(np.searchsorted(ints([day_number(each) for each in self.epochs]), span, side="right"))
+        return table[day - first]
 
     def version(self, formula: str, epoch: int) -> FormulaVersion:
         """The version of a formula in force in an epoch."""
@@ -113,9 +139,26 @@ class PriceBook:
             f"Add a version that starts earlier, or correct the date of the activity."
         )
 
+    def made(self, recipe: Recipe, rows: Ints) -> Made:
+        """The prices a recipe makes, by price row; those of `rows` are there."""
+        count = len(self)
+        if recipe not in self._made:
+            empty = Made(*(np.zeros(count, dtype=np.int64) for _ in range(3)))
+            self._made[recipe] = (empty, np.zeros(count, dtype=np.bool_))
+        made, known = self._made[recipe]
+        if not bool(known[rows].all()):
+            wanted = np.zeros(count, dtype=np.bool_)
+            wanted[rows] = True
+            wanted &= ~known
+            new = np.flatnonzero(wanted)
+            fresh = self.make(recipe, new)
+            made.units[new], made.digits[new], made.winner[new] = fresh.units, fresh.digits, fresh.winner
+            known[new] = True
+        return made
+
     def make(self, recipe: Recipe, rows: Ints) -> Made:
         """The price a recipe makes of each of the price rows `rows`."""
-        base, digits, there = self._column("")
+        base, digits, there = self._column(None)
         if not bool(there[rows].all()):
             self._refuse(int(rows[np.flatnonzero(~there[rows])[0]]))
         units, digits = base[rows], digits[rows]
@@ -140,7 +183,7 @@ class PriceBook:
                 total = increments.sum(axis=0)
             units, digits = _add(units, digits, ints(total), made)
         if bool((units < 0).any()):
-            row = self.rows[int(rows[np.flatnonzero(units < 0)[0]])]
+            row = self.price_row(int(rows[np.flatnonzero(units < 0)[0]]))
             raise NoRateError(
                 f"{row.site}, {row.item}, {day_of(row.start)}: premiums {', '.join(recipe.premiums)} make a price below zero.\n"
                 f"Correct the formula or its rates; a price is never negative."
@@ -161,7 +204,7 @@ class PriceBook:
             if given.form == "base":
                 columns[declared.name] = base * 10 ** (declared.digits - digits)
             elif given.form == "rate":
-                units, its, there = self._column(f"{given.name}|{premium}")
+                units, its, there = self._column((given.name, premium))
                 if not bool(there[rows].all()):
                     self._refuse(int(rows[np.flatnonzero(~there[rows])[0]]), given.name, premium)
                 columns[declared.name] = _rescaled(units[rows], its[rows], declared, f"the rate of {premium!r} in {given.name!r}")
@@ -178,20 +221,18 @@ class PriceBook:
         made = compute(formula, columns, version.digits, version.half)
         return np.broadcast_to(made, (len(rows),)).astype(np.int64), version.digits
 
-    def _column(self, key: str) -> tuple[Ints, Ints, Bools]:
-        """Units, digits and presence of one rate over all price rows: the base price ('') or `table|premium`."""
-        if key not in self._columns:
-            table, _, premium = key.partition("|")
-            rates = [row.base if not key else row.premiums[(table, premium)] for row in self.rows]
-            self._columns[key] = (
-                ints([rate.value.units if rate else 0 for rate in rates]),
-                ints([rate.value.digits if rate else 0 for rate in rates]),
-                np.array([rate is not None for rate in rates], dtype=np.bool_),
-            )
-        return self._columns[key]
+    def _column(self, read: tuple[str, str] | None) -> tuple[Ints, Ints, Bools]:
+        """Units, digits and presence of one rate over all price rows: the base price (None) or that of a (table, premium)."""
+        if read not in self._columns:
+            place = None if read is None else self.reads.index(read)
+            number = self.base if place is None else codes([each[place] for each in self.sets])[self.premiums]
+            units = ints([*(rate.value.units for rate in self.rates), 0])
+            digits = ints([*(rate.value.digits for rate in self.rates), 0])
+            self._columns[read] = (units[number], digits[number], number >= 0)
+        return self._columns[read]
 
     def _refuse(self, number: int, table: str = "", premium: str = "") -> None:
-        row = self.rows[number]
+        row = self.price_row(number)
         where = self.book.tables[table or self.book.items[row.item].table]
         what = f"rate for premium {premium!r}" if premium else f"price for {row.item!r}"
         days = f"on {day_of(row.start)}" if row.end - row.start == 1 else f"from {day_of(row.start)} to {day_of(row.end - 1)}"
@@ -205,80 +246,156 @@ class PriceBook:
 
 def price_book(book: RuleBook, pairs: Sequence[tuple[str, str]], first_day: int, last_day: int) -> PriceBook:
     """The price rows of pairs of (site, item) for the days `first_day`..`last_day`, both in."""
-    reads = sorted(
-        {
-            (given.name, premium.premium)
-            for premium in book.premiums.values()
-            for given in premium.given.values()
-            if given.form == "rate"
+    reads = tuple(
+        sorted(
+            {
+                (given.name, premium.premium)
+                for premium in book.premiums.values()
+                for given in premium.given.values()
+                if given.form == "rate"
+            }
+        )
+    )
+    return _Compiler(book, tuple(pairs), reads, first_day, last_day).compiled()
+
+
+_Steps: TypeAlias = "list[tuple[int, int, int]]"  # (from this day on, the rate, what it replaces); rates by number, -1 for none
+
+
+class _Compiler:
+    """Lays the rates of every pair over the days, each source of rates read once."""
+
+    def __init__(
+        self,
+        book: RuleBook,
+        pairs: tuple[tuple[str, str], ...],
+        reads: tuple[tuple[str, str], ...],
+        first_day: int,
+        last_day: int,
+    ) -> None:
+        self.book, self.pairs, self.reads, self.first, self.last = book, pairs, reads, first_day, last_day
+        self.rates: list[Rate] = []
+        self._listed: dict[tuple[str, tuple[str, ...]], _Steps] = {}
+        self._replaced: dict[tuple[int, int], int] = {}
+        self._overrides = {
+            account.account: [(each, self._rate(_agreed(each))) for each in account.overrides]
+            for account in book.accounts.values()
         }
-    )
-    rows: list[PriceRow] = []
-    same: list[int] = []
-    days = last_day - first_day + 1
-    at = np.full(max(len(pairs), 1) * days, -1, dtype=np.int32)
-    for number, (site, item) in enumerate(pairs):
-        sources = [_Timeline(book, book.items[item].table, site, item, "")]
-        sources += [_Timeline(book, table, site, item, premium) for table, premium in reads]
-        before: list[str] = []
-        changes = sorted({first_day, *(day for source in sources for day in source.changes if first_day < day <= last_day)})
-        for start, end in zip(changes, [*changes[1:], last_day + 1], strict=True):
-            found = [source.on(start) for source in sources]
-            at[number * days + start - first_day : number * days + end - first_day] = len(rows)
-            ids = [rate.id if rate else "" for rate in found]
-            same.append(same[-1] if start > first_day and ids == before else len(rows))
-            before = ids
-            rows.append(PriceRow(site, item, start, end, found[0], dict(zip(reads, found[1:], strict=True))))
-    epochs = sorted(
-        {day for formula in book.formulas.values() for version in formula.versions for day in (version.start, version.end) if day}
-    )
-    return PriceBook(book, tuple(rows), codes(same), first_day, days, codes(at), tuple(epochs))
 
+    def compiled(self) -> PriceBook:
+        """The price book."""
+        pair, start, base, premiums, same = (list[int]() for _ in range(5))
+        sets: dict[tuple[int, ...], int] = {}
+        for number, (site, item) in enumerate(self.pairs):
+            sources = [self._steps(self.book.items[item].table, site, item, "")]
+            sources += [self._steps(table, site, item, premium) for table, premium in self.reads]
+            before: list[int] | None = None
+            place = [0] * len(sources)
+            for day in sorted({each[0] for source in sources for each in source}):
+                for which, source in enumerate(sources):
+                    if place[which] + 1 < len(source) and source[place[which] + 1][0] <= day:
+                        place[which] += 1
+                steps = [source[at] for source, at in zip(sources, place, strict=True)]
+                ids = [rate for _, rate, _ in steps]
+                same.append(same[-1] if ids == before else len(base))
+                before = ids
+                pair.append(number)
+                start.append(day)
+                told = [self._with_replaced(rate, instead) for _, rate, instead in steps]
+                base.append(told[0])
+                premiums.append(sets.setdefault(tuple(told[1:]), len(sets)))
+        first_of_pair = np.r_[True, np.diff(codes(pair)) != 0] if pair else np.zeros(0, dtype=np.bool_)
+        ends = np.r_[codes(start)[1:], 0]
+        ends[np.r_[first_of_pair[1:], True]] = self.last + 1
+        at = np.repeat(np.arange(len(pair), dtype=np.int32), ends - codes(start)) if pair else codes([])
+        epochs = sorted(
+            {
+                day
+                for formula in self.book.formulas.values()
+                for version in formula.versions
+                for day in (version.start, version.end)
+                if day
+            }
+        )
+        return PriceBook(
+            self.book, self.pairs, self.reads, tuple(self.rates), tuple(sets), codes(pair), codes(start), codes(base), codes(premiums),
+            codes(same), self.first, self.last - self.first + 1, at, tuple(epochs),
+        )  # fmt: skip
 
-class _Timeline:
-    """All that can be the rate of one table for one site, item and premium: overrides by rank, then the table's row by geo."""
+    def _rate(self, rate: Rate) -> int:
+        self.rates.append(rate)
+        return len(self.rates) - 1
 
-    def __init__(self, book: RuleBook, table: str, site: str, item: str, premium: str) -> None:
-        self._book, self._table, self._site, self._item, self._premium = book, book.tables[table], book.sites[site], item, premium
-        account = book.accounts[self._site.account]
+    def _with_replaced(self, rate: int, instead: int) -> int:
+        """The number of an override that knows what it replaces."""
+        if instead < 0:
+            return rate
+        if (rate, instead) not in self._replaced:
+            self._replaced[(rate, instead)] = self._rate(replace(self.rates[rate], instead_of=self.rates[instead]))
+        return self._replaced[(rate, instead)]
+
+    def _steps(self, table: str, site: str, item: str, premium: str) -> _Steps:
+        """Rates of one table for a site, item and premium: overrides by rank, then the table's row by geo."""
+        where = self.book.sites[site]
         mine = [
-            override
-            for override in account.overrides
+            (override, rate)
+            for override, rate in self._overrides[where.account]
             if override.table == table
             and override.site in (None, site)
             and override.item in (None, item)
             and override.premium in (None, premium or None)
         ]
-        self._overrides = sorted(mine, key=lambda o: (o.site is None, o.item is None, o.premium is None, o.start))
-        self._by_geo = "geo" in self._table.key
-        geos = self._site.geo if self._by_geo else ((date.min, ""),)
-        rows = [row for _, geo in geos if (row := self._row(geo))]
-        days = [day_number(day) for day, _ in geos if day != date.min]
-        days += [day_number(price.start) for row in rows for price in row.prices]
-        days += [day_number(day) for override in self._overrides for day in (override.start, override.end) if day]
-        self.changes = sorted(set(days))
+        listed = self._of_site(table, where, item, premium)
+        if not mine:
+            return listed
+        mine.sort(key=lambda each: (each[0].site is None, each[0].item is None, each[0].premium is None, each[0].start))
+        spans = [(day_number(o.start), day_number(o.end) if o.end else self.last + 1, rate) for o, rate in mine]
+        days = {day for start, end, _ in spans for day in (start, end) if self.first < day <= self.last}
+        found: _Steps = []
+        place = 0
+        for day in sorted(days | {each[0] for each in listed}):
+            while place + 1 < len(listed) and listed[place + 1][0] <= day:
+                place += 1
+            rate = next((rate for start, end, rate in spans if start <= day < end), -1)
+            found.append((day, rate, listed[place][1]) if rate >= 0 else (day, listed[place][1], -1))
+        return found
 
-    def on(self, number: int) -> Rate | None:
-        """The rate in force on a day."""
-        day = day_of(number)
-        for override in self._overrides:
-            if override.start <= day and (override.end is None or day < override.end):
-                return Rate(
-                    f"{override.id}@{override.start}", override.value, override.source, override.provenance, self._listed(day)
-                )
-        return self._listed(day)
+    def _of_site(self, table: str, site: Site, item: str, premium: str) -> _Steps:
+        """The table's own rates at a site: the rows of its geos, each as long as the site has that geo."""
+        if "geo" not in self.book.tables[table].key:
+            return self._row(table, site, "", item, premium)
+        if len(site.geo) == 1 and day_number(site.geo[0][0]) <= self.first:
+            return self._row(table, site, site.geo[0][1], item, premium)
+        found: _Steps = [(self.first, -1, -1)]
+        for day, geo in site.geo:
+            start = max(day_number(day), self.first)
+            if start <= self.last:
+                steps = self._row(table, site, geo, item, premium)
+                held = [each for each in steps if each[0] <= start][-1]
+                later = [each for each in steps if each[0] > start]
+                found = [*(each for each in found if each[0] < start), (start, *held[1:]), *later]
+        return found
 
-    def _listed(self, day: date) -> Rate | None:
-        geo = next((name for start, name in reversed(self._site.geo) if start <= day), "") if self._by_geo else ""
-        row = self._row(geo)
-        price = next((price for price in reversed(row.prices) if price.start <= day), None) if row else None
-        if row is None or price is None or price.value is None:
-            return None
-        return Rate(f"{row.id}@{price.start}", price.value, price.source, price.provenance)
+    def _row(self, table: str, site: Site, geo: str, item: str, premium: str) -> _Steps:
+        names = {"account": site.account, "site": site.site, "geo": geo, "item": item, "premium": premium}
+        key = tuple(names[column] for column in self.book.tables[table].key)
+        if (table, key) not in self._listed:
+            row = self.book.tables[table].rows.get(key)
+            found: _Steps = [(self.first, -1, -1)]
+            for price in row.prices if row is not None else ():
+                day = max(day_number(price.start), self.first)
+                if day > self.last:
+                    break
+                name = f"{row.id if row is not None else ''}@{price.start}"
+                rate = -1 if price.value is None else self._rate(Rate(name, price.value, price.source, price.provenance))
+                step = (day, rate, -1)
+                found = [*found[:-1], step] if found[-1][0] == day else [*found, step]
+            self._listed[(table, key)] = found
+        return self._listed[(table, key)]
 
-    def _row(self, geo: str) -> RateRow | None:
-        names = {"account": self._site.account, "site": self._site.site, "geo": geo, "item": self._item, "premium": self._premium}
-        return self._table.rows.get(tuple(names[column] for column in self._table.key))
+
+def _agreed(override: Override) -> Rate:
+    return Rate(f"{override.id}@{override.start}", override.value, override.source, override.provenance)
 
 
 @lru_cache(maxsize=4096)

@@ -31,24 +31,25 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {  # Any: whole columns or s
     "not": operator.ne,
 }
 _CELLS_MAX = 1 << 16
-PIECE_COLUMNS = ("in", "answer-of premiums")  # what differs from piece to piece of one row
+PIECE_COLUMNS = ("in", "over", "answer-of premiums")  # what differs from piece to piece of one row
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What policies can ask about each row.
 
-    `texts` are dictionary columns, `lengths` numbers (seconds for durations, NONE where empty), `day` the local dating day,
-    `term` the number of the row's terms in `terms`, `start_state` the window state at its start, `touches` whether it touches a window.
+    `texts` are dictionary columns, `lengths` numbers (seconds for durations, NONE where empty), made when they are first asked for,
+    `day` the local dating day, `term` the number of the row's terms in `terms`, `start_state` the window state at its start, `touches`
+    whether it touches a window.
     """
 
     texts: Mapping[str, Coded]
-    lengths: Mapping[str, Ints]
+    lengths: Mapping[str, Callable[[], Ints]]
     day: Ints
     term: Codes
     terms: Sequence[Mapping[str, TermValue]]
     timelines: Timelines
-    start_state: Codes
+    start_state: Callable[[], Codes]
     touches: Callable[[str], Bools]
 
     def __len__(self) -> int:
@@ -98,6 +99,12 @@ def state_bits(slot: CompiledSlot, timelines: Timelines) -> tuple[int, ...]:
     return tuple(found)
 
 
+def band_bits(slot: CompiledSlot, bands: Sequence[str], mask: int) -> int:
+    """The bits of the atoms on `over` that hold in time with the bands of a mask."""
+    inside = [band for bit, band in enumerate(bands) if mask >> bit & 1]
+    return sum(1 << n for n, atom in enumerate(slot.atoms) if _column_of(atom) == "over" and _window_meets(atom, inside))
+
+
 def answer_bits(slot: CompiledSlot, answers: Sequence[str]) -> int:
     """The bits of the atoms of a piece slot that read which premiums apply."""
     return sum(
@@ -105,14 +112,14 @@ def answer_bits(slot: CompiledSlot, answers: Sequence[str]) -> int:
     )
 
 
-def cells(groupings: Sequence[Grouping], rows: int) -> Cells:
-    """The distinct combinations of buckets that occur."""
-    cell = np.zeros(rows, dtype=np.int64)
+def cells(groupings: Sequence[Grouping], rows: int, asked: Ints | None = None) -> Cells:
+    """The distinct combinations of buckets that occur in the rows that are asked (None: all of them); they are numbered for those."""
+    cell = np.zeros(rows if asked is None else len(asked), dtype=np.int64)
     combinations: list[tuple[int, ...]] = [()]
     for grouping in groupings:
         radix = len(grouping.bits)
         if radix > 1:
-            cell = cell * radix + grouping.bucket
+            cell = cell * radix + (grouping.bucket if asked is None else grouping.bucket[asked])
         combinations = [(*left, right) for left in combinations for right in range(radix)]
         if len(combinations) > _CELLS_MAX // 64:
             cell, combinations = _squeezed(cell, combinations)
@@ -160,14 +167,14 @@ def _groupings(column: str, numbers: list[int], atoms: Sequence[Atom], facts: Fa
     if column.startswith("term "):
         bits = [sum(1 << n for n, c in conditions if meets(c, terms[column[5:]], terms)) for terms in facts.terms]
         table, distinct = by_value(bits)
-        return [Grouping(table[facts.term], distinct)]
+        return [Grouping(codes(table[facts.term]), distinct)]
     if column == "starts-in":
         bits = []
         for mask in facts.timelines.masks:
             inside = [window for bit, window in enumerate(facts.timelines.windows) if mask >> bit & 1]
             bits.append(sum(1 << n for n, c in conditions if _window_meets(c, inside)))
         table, distinct = by_value(bits)
-        return [Grouping(table[facts.start_state], distinct)]
+        return [Grouping(table[facts.start_state()], distinct)]
     if column == "touches":
         return [_truth(number, _touching(condition, facts)) for number, condition in conditions]
     if column in facts.texts:
@@ -176,7 +183,8 @@ def _groupings(column: str, numbers: list[int], atoms: Sequence[Atom], facts: Fa
         table, distinct = by_value([*bits, 0])
         return [Grouping(table[text.codes], distinct)]
     if column in facts.lengths:
-        return [_truth(number, _compared(condition, facts.lengths[column], facts)) for number, condition in conditions]
+        values = facts.lengths[column]()
+        return [_truth(number, _compared(condition, values, facts)) for number, condition in conditions]
     raise InvariantError(
         f"no column {column!r} for a policy to read; this is a fault of the engine, check should have refused the policy"
     )

@@ -24,11 +24,24 @@ class NoHolidaysError(InforceError):
     """A holiday list does not cover a day on which time was worked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Instants as (flat cell, seconds into the cell); `into` None: each is the first instant of its cell."""
+
+    cell: Ints
+    into: Ints | None
+
+    def take(self, rows: Ints) -> Marks:
+        """Some of them."""
+        return Marks(self.cell[rows], None if self.into is None else self.into[rows])
+
+
 @dataclass(slots=True)
 class Timelines:
     """The timelines of several zones over the same days, one after the other in flat arrays.
 
-    `masks[code]` is the window bit mask of a state code; `state` and `day` give state code and local day of each cell.
+    `masks[code]` is the window bit mask of a state code; `state`, `day` and `offset` give state code, local day and seconds ahead of UTC
+    of each cell.
     """
 
     zones: tuple[ZoneTable, ...]
@@ -39,17 +52,49 @@ class Timelines:
     cells: int
     state: Codes
     day: Codes
+    offset: Codes
     jump: Ints
+    everything: frozenset[int]
     _prefix: dict[tuple[frozenset[int], bool], tuple[Ints, Bools]] = field(default_factory=dict)
 
     def cell(self, zone: Codes, utc: Ints) -> Ints:
         """The flat cell index of instants, each in its own zone."""
         return zone.astype(np.int64) * self.cells + (utc - self.start) // self.width
 
+    def marks(self, zone: Codes, utc: Ints) -> Marks:
+        """Instants, each in its own zone, as marks."""
+        cell = utc - self.start
+        whole = cell // self.width
+        into = cell - whole * self.width
+        whole += zone * np.int64(self.cells)
+        return Marks(whole, into if bool(into.any()) else None)
+
+    def passed(self, states: frozenset[int], marks: Marks, wall: bool = False) -> Ints:
+        """Seconds up to each mark, from the beginning of all timelines, spent in the given state codes; only differences have a meaning."""
+        prefix, inside = self._prefix_of(states, wall)
+        found: Ints = prefix[marks.cell]
+        return found if marks.into is None else found + inside[marks.cell] * marks.into
+
+    def between(self, states: frozenset[int], start: Marks, end: Marks, wall: bool = False) -> Ints:
+        """Seconds of each stretch between two marks spent in the given state codes; `wall` counts local clock differences."""
+        return self.passed(states, end, wall) - self.passed(states, start, wall)
+
     def seconds(self, states: frozenset[int], zone: Codes, start: Ints, end: Ints, wall: bool = False) -> Ints:
         """Seconds of each stretch `start`..`end` spent in the given state codes; `wall` counts local clock differences."""
-        prefix, inside = self._prefix_of(states, wall)
-        return _upto(self, prefix, inside, zone, end) - _upto(self, prefix, inside, zone, start)
+        return self.between(states, self.marks(zone, start), self.marks(zone, end), wall)
+
+    def reached(self, states: frozenset[int], zone: Codes, start: Ints, needed: Ints) -> Ints:
+        """The first instant at which so many (elapsed) seconds in some states have passed since `start`."""
+        prefix, _ = self._prefix_of(states, False)
+        target = self.passed(states, self.marks(zone, start)) + needed
+        cell = np.searchsorted(prefix, target, side="left") - 1
+        found: Ints = self.start + (cell - zone * np.int64(self.cells)) * self.width + (target - prefix[cell])
+        return found
+
+    def windows_of(self, begins: Sequence[int]) -> Codes:
+        """For each cell of one zone, the number of the window it lies in, where windows begin at these instants; -1 before the first."""
+        utc = self.start + np.arange(self.cells, dtype=np.int64) * self.width
+        return codes(np.searchsorted(ints(begins), utc, side="right") - 1)
 
     def with_window(self, window: str) -> frozenset[int]:
         """The state codes that lie in a window."""
@@ -58,11 +103,7 @@ class Timelines:
 
     def offset_at(self, zone: Codes, utc: Ints) -> Ints:
         """Seconds local clocks are ahead of UTC at instants, each in its own zone."""
-        offsets = np.zeros(len(utc), dtype=np.int64)
-        for number, table in enumerate(self.zones):
-            rows = np.flatnonzero(zone == number)
-            offsets[rows] = table.offset_at(utc[rows])
-        return offsets
+        return self.offset[self.cell(zone, utc)].astype(np.int64)
 
     def midnight(self, zone: Codes, day: Ints) -> Ints:
         """The first instant of local days: UTC seconds where the local clock first reads that day."""
@@ -83,21 +124,24 @@ class Timelines:
         return self._prefix[key]
 
 
-def _upto(lines: Timelines, prefix: Ints, inside: Bools, zone: Codes, utc: Ints) -> Ints:
-    cell = lines.cell(zone, utc)
-    return prefix[cell] + inside[cell] * ((utc - lines.start) % lines.width)
-
-
 def timelines(
-    zones: Sequence[str], first_day: int, last_day: int, windows: Mapping[str, Window], holidays: Mapping[str, HolidaySet]
+    zones: Sequence[str],
+    first_day: int,
+    last_day: int,
+    windows: Mapping[str, Window],
+    holidays: Mapping[str, HolidaySet],
+    edges: Iterable[int] = (),
 ) -> Timelines:
-    """Timelines of `zones` that cover all instants whose local day is in `first_day`..`last_day`, with a margin of two days."""
+    """Timelines of `zones` that cover all instants whose local day is in `first_day`..`last_day`, with a margin of two days.
+
+    `edges` are further instants and steps (seconds) at which cells must begin.
+    """
     tables = tuple(zone_table(zone, first_day - 2, last_day + 2) for zone in zones)
     start, stop = (first_day - 2) * DAY_SECONDS, (last_day + 3) * DAY_SECONDS
-    width = _cell_width(tables, windows.values())
+    width = gcd(_cell_width(tables, windows.values()), *edges)
     cells = (stop - start) // width
     utc = start + np.arange(cells, dtype=np.int64) * width
-    masks_by_zone, days, jumps = [], [], []
+    masks_by_zone, days, offsets, jumps = [], [], [], []
     for table in tables:
         offset = table.offset_at(utc)
         local = utc + offset
@@ -106,12 +150,13 @@ def timelines(
             mask |= _inside(window, local, holidays).astype(np.int64) << bit
         masks_by_zone.append(mask)
         days.append(local // DAY_SECONDS)
+        offsets.append(offset)
         jumps.append(np.r_[np.diff(offset), 0])
     flat = np.concatenate(masks_by_zone)
     masks, state = np.unique(flat, return_inverse=True)
     return Timelines(
         tables, tuple(windows), tuple(int(mask) for mask in masks), start, width, cells,
-        codes(state), codes(np.concatenate(days)), ints(np.concatenate(jumps)),
+        codes(state), codes(np.concatenate(days)), codes(np.concatenate(offsets)), ints(np.concatenate(jumps)), frozenset(range(len(masks))),
     )  # fmt: skip
 
 

@@ -134,31 +134,34 @@ def _longest_part(lines: Timelines, zone: Codes, start: Ints, end: Ints) -> tupl
         from_, day = to, np.minimum(day + 1, last)
 
 
-def cut(lines: Timelines, zone: Codes, prices: PriceBook, pair: Codes, worked: Stretch, day: Ints, price_at: str) -> Parts:
-    """The hard segments of each row: cut at the local midnights on which the row's price changes."""
+def cut(
+    lines: Timelines, zone: Codes, prices: PriceBook, pair: Codes, worked: Stretch, day: Ints, price_at: str, number: Ints
+) -> Parts:
+    """The hard segments of rows with some numbers: cut at the local midnights on which a row's price changes."""
     count = len(worked.start)
+    if price_at == "start":
+        return Parts(number, np.zeros(count, dtype=np.int64), worked.start, worked.end, worked.off, worked.on, day)
     first_day = lines.day[lines.cell(zone, worked.start)].astype(np.int64)
     cut_rows: list[Ints] = []
     cut_at: list[Ints] = []
     cut_day: list[Ints] = []
-    if price_at == "segment":
-        last_day = lines.day[lines.cell(zone, np.maximum(worked.end - 1, worked.start))].astype(np.int64)
-        rows, step = np.flatnonzero(last_day > first_day), 1
-        while len(rows):
-            later = first_day[rows] + step
-            changed = prices.changes(pair[rows], later)
-            at = rows[changed]
-            cut_rows.append(at)
-            cut_day.append(later[changed])
-            cut_at.append(lines.midnight(zone[at], later[changed]))
-            step += 1
-            rows = rows[last_day[rows] >= first_day[rows] + step]
+    last_day = lines.day[lines.cell(zone, np.maximum(worked.end - 1, worked.start))].astype(np.int64)
+    rows, step = np.flatnonzero(last_day > first_day), 1
+    while len(rows):
+        later = first_day[rows] + step
+        changed = prices.changes(pair[rows], later)
+        at = rows[changed]
+        cut_rows.append(at)
+        cut_day.append(later[changed])
+        cut_at.append(lines.midnight(zone[at], later[changed]))
+        step += 1
+        rows = rows[last_day[rows] >= first_day[rows] + step]
     cuts = np.concatenate([ints([]), *cut_rows])
     pieces = 1 + np.bincount(cuts, minlength=count).astype(np.int64)
     row = np.repeat(np.arange(count), pieces)
     firsts = np.cumsum(pieces) - pieces
     segment = np.arange(len(row)) - firsts[row]
-    start, part_day = worked.start[row], (first_day if price_at == "segment" else day)[row]
+    start, part_day = worked.start[row], first_day[row]
     done = np.ones(count, dtype=np.int64)
     for rows, at, days in zip(cut_rows, cut_at, cut_day, strict=True):
         where = firsts[rows] + done[rows]
@@ -171,4 +174,4 @@ def cut(lines: Timelines, zone: Codes, prices: PriceBook, pair: Codes, worked: S
         raise InvariantError("a shift was cut outside its own times; this is a fault of the engine, nothing was written")
     off = np.clip(worked.off[row], start, end)
     on = np.clip(worked.on[row], start, end)
-    return Parts(row, segment, start, end, off, on, part_day)
+    return Parts(number[row], segment, start, end, off, on, part_day)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 
 from engine.dates import DAY_SECONDS, day_number, parse_clock, parse_day, parse_week_clock
 from engine.money import Decimals
@@ -26,6 +27,8 @@ from engine.ratebook.build_rules import check_choices
 from engine.ratebook.forms import Findings, Node, duration, named, number, read_as
 
 _CHOICES = {"hours": ("elapsed", "wall"), "approval": ("required", "not-needed")}
+_KEY_COLUMNS = frozenset(KEY_COLUMNS)
+_START = attrgetter("start")
 _ENGINE_ONLY = ("punch-rounding", "break")  # types that only the engine's term of that name can have
 _NO_TERM = ("from", "reason", "approved")
 _OR_NONE = ("limit", "amount", "day")  # `none` is a value of theirs
@@ -72,17 +75,15 @@ def _table(form: Node, found: Findings) -> RateTable:
     digits = int(form.says("digits", "2"))
     said = [each.text for each in form.list("key")]
     columns = tuple(column for column in KEY_COLUMNS if column in said)  # their order in the file says nothing
+    inherited = form.provenance()
+    known: dict[str, Decimals] = {}  # prices come again and again
     rows: dict[tuple[str, ...], RateRow] = {}
     for node in form.list("rates"):
         _check_key(node, name, columns, found)
         values = {column: node.says(column) for column in columns}
-        row = RateRow(
-            f"{name}:{'/'.join(values.values())}",
-            values,
-            _prices(node, unit, digits, node.provenance(form.provenance()), found),
-            node.source,
-        )
         key = tuple(values.values())
+        prices = _prices(node, unit, digits, node.provenance(inherited), known, found)
+        row = RateRow(f"{name}:{'/'.join(key)}", values, prices, node.source)
         if key in rows:
             found.twice(row.source, f"row {row.id}", rows[key].source)
         rows[key] = row
@@ -90,6 +91,8 @@ def _table(form: Node, found: Findings) -> RateTable:
 
 
 def _check_key(row: Node, table: str, columns: Sequence[str], found: Findings) -> None:
+    if row.keys() & _KEY_COLUMNS == set(columns):
+        return
     remedy = f"The key of table `{table}` is {', '.join(columns)}"
     for column in KEY_COLUMNS:
         if column in row and column not in columns:
@@ -98,15 +101,25 @@ def _check_key(row: Node, table: str, columns: Sequence[str], found: Findings) -
             found.add("R033", row, f"the row does not say its {column}", remedy)
 
 
-def _prices(row: Node, unit: str, digits: int, inherited: Provenance, found: Findings) -> tuple[Price, ...]:
+def _prices(
+    row: Node, unit: str, digits: int, inherited: Provenance, known: dict[str, Decimals], found: Findings
+) -> tuple[Price, ...]:
     """The prices of a row in order of their days; expected ones are looked at and left out."""
     prices = []
-    for day, node in row["prices"].items():
+    dated = row["prices"]
+    for day, node in dated.items():
         said = node["price"] if node.is_map else node
-        value = None if said.text == "ended" else price(said, unit, digits, found)
-        if node.says("status") != "expected":
-            prices.append(Price(parse_day(day), value, row["prices"].key(day), node.provenance(inherited)))
-    return tuple(sorted(prices, key=lambda each: each.start))
+        value = known.get(said.text)
+        if value is None and said.text != "ended":
+            count = len(found.problems)
+            value = price(said, unit, digits, found)
+            if len(found.problems) == count:
+                known[said.text] = value
+        if node.is_map and node.says("status") == "expected":
+            continue
+        provenance = node.provenance(inherited) if node.is_map else inherited
+        prices.append(Price(parse_day(day), value, dated.key(day), provenance))
+    return tuple(sorted(prices, key=_START))
 
 
 def price(at: Node, unit: str, digits: int, found: Findings) -> Decimals:

@@ -29,7 +29,8 @@ from engine.ratebook.forms import Findings, Node, named
 SLOTS = ("billable", "item", "minimum", "counts", "premiums", "combine")  # in the order in which they are decided
 ROW_SLOTS = ("billable", "item", "minimum")  # decided once for a row, so they cannot see one piece of its time
 COLLECTING = ("counts", "premiums")  # every rule that applies gives an answer
-LENGTHS = ("notice", "scheduled-length", "worked-length", "since-last", "until-next")
+NEIGHBOURS = ("since-last", "until-next")  # of rows that are billed as worked, so they are known after `billable`
+LENGTHS = ("notice", "scheduled-length", "worked-length", *NEIGHBOURS)
 WINDOW_COLUMNS = ("in", "starts-in", "touches")
 PIECE_COLUMNS = ("in", "over")  # differ from piece to piece of one row
 PLACES = ("account", "site", "item")
@@ -95,6 +96,8 @@ def column_type(column: str, decides: str, names: Names) -> ColumnType | None:
         return None
     if column in (*WINDOW_COLUMNS, "over"):
         return "window"
+    if column in NEIGHBOURS and decides == "billable":
+        return None
     if column in names.lengths:
         return "duration"
     if column in PLACES:
@@ -129,6 +132,8 @@ def refuse_column(column: str, at: Source, decides: str, names: Names, found: Fi
     why = ""
     if column in PIECE_COLUMNS:
         why = f"`{decides}` is decided once for a whole row, and `{column}` differs from piece to piece"
+    elif column in NEIGHBOURS:
+        why = f"`{column}` looks at rows that are billed as worked, and `billable` says which those are"
     elif word == "answer-of" and name in SLOTS:
         before = ", ".join(_before(decides)) or "nothing"
         why = f"no file decides `{name}`" if name not in names.decided else f"before `{decides}` only {before} is decided"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -15,6 +16,7 @@ from engine.money import Decimals, NumberError, parse_decimal
 from engine.problems import Problem, Source, nearest
 from engine.ratebook import load
 from engine.ratebook.book import Provenance
+from engine.ratebook.nodes import source_of
 from engine.ratebook.shape import check
 
 FORMAT = "1"
@@ -22,6 +24,7 @@ KINDS = (
     "account", "accumulators", "activity", "calendar", "formula", "holidays", "items", "lines", "policy", "premiums", "rate-table", "rounding",
     "segments", "terms",
 )  # fmt: skip
+_PROVENANCE = ("reason", "approved")
 ANY_KIND = "?"  # of a file that is not understood at all
 T = TypeVar("T")
 
@@ -86,7 +89,7 @@ class Findings:
         return any(problem.severity == "error" for problem in self.problems)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as the nodes in it
 class Node:
     """A node of a file that has the form of its schema: getters do not ask again."""
 
@@ -137,11 +140,16 @@ class Node:
 
     def says(self, key: str, otherwise: str = "") -> str:
         """The text of a key, or something else."""
-        return self[key].text if key in self else otherwise
+        said = self.node.entries.get(key) if isinstance(self.node, load.Mapping) else None
+        return otherwise if said is None else said.value if isinstance(said, load.Text) else ""
 
     def key(self, name: str) -> Source:
         """Where a key stands."""
-        return self.node.keys[name] if isinstance(self.node, load.Mapping) else self.source
+        return source_of(self.node.places[name]) if isinstance(self.node, load.Mapping) else self.source
+
+    def keys(self) -> AbstractSet[str]:
+        """The keys of a map."""
+        return self.node.entries.keys() if isinstance(self.node, load.Mapping) else set()
 
     def items(self) -> Iterator[tuple[str, Node]]:
         """Keys and values of a map."""
@@ -174,7 +182,7 @@ class Node:
 
     def provenance(self, inherited: Provenance | None = None) -> Provenance:
         """Reason and approval of an entry, or those of the entry it belongs to."""
-        if "reason" not in self and "approved" not in self:
+        if not isinstance(self.node, load.Mapping) or self.node.entries.keys().isdisjoint(_PROVENANCE):
             return inherited or Provenance()
         approved = self.get("approved") or self
         said = [approved.says(key) for key in ("by", "on", "ref")] if "approved" in self else ["", "", ""]

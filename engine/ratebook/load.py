@@ -1,7 +1,8 @@
 """The one strict YAML reader: every scalar is text, every value keeps its place, and what YAML would guess or hide is refused.
 
-It builds nodes from libyaml's events. Only composing nodes inside libyaml is recursive (200 KB of brackets end the process),
-so events are pulled one at a time and reading stops at the first that stands too deep.
+Most files are of a regular form, which `regular` reads fast. For all others, and for every mistake, it builds nodes from libyaml's
+events. Only composing nodes inside libyaml is recursive (200 KB of brackets end the process), so events are pulled one at a time
+and reading stops at the first that stands too deep.
 """
 
 from __future__ import annotations
@@ -12,10 +13,8 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from collections.abc import Mapping as AbstractMapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import yaml
 from yaml.events import (
@@ -29,77 +28,13 @@ from yaml.events import (
 )
 
 from engine.problems import Problem, Source
+from engine.ratebook.nodes import DEPTH_MAX, Mapping, Mark, Node, Place, Sequence, Text, source_of
+from engine.ratebook.regular import regular_document
 
+__all__ = ["Mapping", "Node", "Sequence", "Text", "hidden", "read"]
 SIZE_MAX = 5_000_000
-DEPTH_MAX = 40
 PROBLEMS_MAX = 200
 
-
-class Mark(Protocol):
-    """A place as libyaml gives it: lines and columns counted from 0."""
-
-    @property
-    def name(self) -> str:
-        """The path."""
-
-    @property
-    def line(self) -> int:
-        """The line."""
-
-    @property
-    def column(self) -> int:
-        """The column, in characters."""
-
-
-Place: TypeAlias = "Source | Mark"  # a large file has half a million of them; few are ever shown, so few become a Source
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A scalar, as text. Nodes are equal when they say the same, wherever they stand."""
-
-    value: str
-    place: Place = field(compare=False, repr=False)
-
-    @property
-    def source(self) -> Source:
-        """Where it begins (a quoted text: at its quote)."""
-        return _source(self.place)
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A list."""
-
-    items: tuple[Node, ...]
-    place: Place = field(compare=False, repr=False)
-
-    @property
-    def source(self) -> Source:
-        """Where it begins: its first dash, or its bracket."""
-        return _source(self.place)
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """A map of text keys; `keys` says where each key stands."""
-
-    entries: dict[str, Node]
-    places: AbstractMapping[str, Place] = field(compare=False, repr=False)
-    place: Place = field(compare=False, repr=False)
-
-    @property
-    def source(self) -> Source:
-        """Where it begins: its first key, or its brace."""
-        return _source(self.place)
-
-    @property
-    def keys(self) -> AbstractMapping[str, Source]:
-        """Where each key stands."""
-        return _Sources(self.places)
-
-
-Node: TypeAlias = "Text | Sequence | Mapping"
 _Event: TypeAlias = Any  # Any: the stubs of yaml do not say which events have a mark, a tag, an anchor
 _SCALAR: Any = ScalarEvent  # Any: for the same reason an event is not narrowed to these
 _DOCUMENT: Any = DocumentStartEvent
@@ -110,7 +45,10 @@ def read(path: str, data: bytes) -> Node | list[Problem]:
     reader = _Reader(path)
     node: Node | None = None
     with _no_collection(), suppress(_Stop):
-        node = reader.document(data, reader.text(data))
+        text = reader.text(data)
+        node = regular_document(path, text) if reader.is_clean else None
+        if node is None:
+            node = reader.document(data, text)
     if reader.problems or node is None:
         return sorted(reader.problems, key=lambda problem: problem.source)
     return node
@@ -127,6 +65,7 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\U000e0000-\U000e007f]"
     "|\r(?!\n)"
 )
+_PLAIN = bytes([*range(0x20, 0x7F), *b"\n\t"])  # what can always be seen; to look for anything else takes longer
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 _QUOTE = ("a quote is not closed", "Add the closing quote")
@@ -179,24 +118,6 @@ class _Named(io.BytesIO):
         self.name = path
 
 
-class _Sources(AbstractMapping[str, Source]):
-    """Places, each made a Source when it is asked for."""
-
-    __slots__ = ("_places",)
-
-    def __init__(self, places: AbstractMapping[str, Place]) -> None:
-        self._places = places
-
-    def __getitem__(self, name: str) -> Source:
-        return _source(self._places[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
 class _Reader:
     """Reads one file; problems are collected, and any of them makes the file unreadable."""
 
@@ -208,6 +129,11 @@ class _Reader:
         self._quoted: list[tuple[int, int]] = []  # where quoted texts stand; noted in wary files only
         self._blocks: list[tuple[int, int]] = []  # the same for block texts
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing in the text asks to be looked at."""
+        return not self.problems and not self._wary
+
     def refuse(
         self, code: str, place: Place, message: str, remedy: str, *, width: int = 1, related: tuple[tuple[Source, str], ...] = ()
     ) -> None:
@@ -216,7 +142,7 @@ class _Reader:
             more = f"there are more than {PROBLEMS_MAX} problems; the others are not listed"
             self.problems.append(Problem("R010", Source(self.path), more, "Correct these first"))
             raise _Stop
-        self.problems.append(Problem(code, _source(place), message, remedy, width=max(width, 1), related=related))
+        self.problems.append(Problem(code, source_of(place), message, remedy, width=max(width, 1), related=related))
 
     def text(self, data: bytes) -> str:
         """The file's bytes as text; what cannot be seen in it is noted."""
@@ -236,11 +162,13 @@ class _Reader:
             before = data[data.rfind(b"\n", 0, error.start) + 1 : error.start].decode()
             place = Source(self.path, line, len(before) + 1)
             self._stop("R011", place, f"the byte {data[error.start]:#04x} is not UTF-8", "Save the file as UTF-8")
+        self._wary = "\\" in text or "\t" in text
+        if not data.translate(None, _PLAIN):
+            return text
         for match in hidden(text):
             self.refuse("R012", self._at(text, match.start()), *_hidden(match[0]))
         if not unicodedata.is_normalized("NFC", text):
             self._accents(text)
-        self._wary = "\\" in text or "\t" in text
         return text
 
     def document(self, data: bytes, text: str) -> Node:
@@ -318,7 +246,7 @@ class _Reader:
             if name is None:
                 continue
             if name in entries:
-                first = _source(places[name])
+                first = source_of(places[name])
                 self.refuse(
                     "R022", at, f"the key `{name}` stands twice, on line {first.line} and on line {at.line + 1}",
                     "Keep one of them", width=len(name), related=((first, "the first"),),
@@ -419,7 +347,7 @@ class _Reader:
         end, start = error.problem_mark, error.context_mark
         if message == _QUOTE[0]:
             end = start or end  # not the end of the file
-        related = ((_source(start), "it begins here"),) if start and end and start.line != end.line else ()
+        related = ((source_of(start), "it begins here"),) if start and end and start.line != end.line else ()
         self.refuse("R015", end or start or Source(self.path), message, remedy, related=related)
 
     def _stop(self, code: str, place: Place, message: str, remedy: str) -> NoReturn:
@@ -428,10 +356,6 @@ class _Reader:
 
     def _at(self, text: str, at: int) -> Source:
         return Source(self.path, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
-
-
-def _source(place: Place) -> Source:
-    return place if isinstance(place, Source) else Source(place.name, place.line + 1, place.column + 1)
 
 
 def _hidden(character: str) -> tuple[str, str]:

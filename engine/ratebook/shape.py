@@ -1,6 +1,6 @@
 """Does a file have the form its schema asks for? A small JSON Schema validator that works on nodes, so every finding has a place.
 
-It knows the keywords our schemas use and refuses a schema with any other; `jsonschema` checks the schemas themselves, and tests
+It knows the keywords our schemas use and refuses a schema with any other. Tests have `jsonschema` check the schemas themselves, and
 hold the two to the same verdicts. Scalars are text here, so schemas type them as strings with patterns.
 
 A schema is compiled to two functions: `fits` answers fast, and `explain` finds the words where something does not fit.
@@ -38,6 +38,7 @@ _CLASSES: Mapping[str, type] = {"string": load.Text, "array": load.Sequence, "ob
 _NAMES: Mapping[type, str] = {load.Mapping: "a map", load.Sequence: "a list", load.Text: "a single value"}
 _SHOWN_MAX = 12  # more names than this are not listed in a message
 _CACHE_MAX = 256
+_TEXTS_MAX = 10_000
 
 
 class SchemaError(InforceError):
@@ -93,21 +94,10 @@ _COMPILED: dict[int, tuple[Schema, _Rule]] = {}  # with the schema, so that its 
 
 def _compiled(schema: Schema) -> _Rule:
     if id(schema) not in _COMPILED:
-        check_schema(schema)
         if len(_COMPILED) == _CACHE_MAX:
             _COMPILED.clear()
         _COMPILED[id(schema)] = (schema, _Compiler(schema).rule(schema))
     return _COMPILED[id(schema)][1]
-
-
-def check_schema(schema: Schema) -> None:
-    """Raises SchemaError unless the schema is a JSON Schema (draft 2020-12)."""
-    from jsonschema import Draft202012Validator, exceptions  # here, for it takes a while to import
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except exceptions.SchemaError as error:
-        raise SchemaError(f"the schema is not a JSON schema: {error.json_path}: {error.message}.\nCorrect it.") from error
 
 
 class _Compiler:
@@ -138,7 +128,7 @@ class _Compiler:
             rules.append(self._object(schema))
         if _ARRAY & set(schema):
             rules.append(self._array(schema))
-        return _all(rules)
+        return _remembering(_all(rules)) if len(rules) > 1 and schema.get("type", "string") == "string" else _all(rules)
 
     def _named(self, schema: Mapping[str, Any]) -> _Rule:
         """The rule of a reference, explained in the words of the place that refers, where it has any."""
@@ -222,10 +212,13 @@ class _Compiler:
         known = {name: self.rule(each) for name, each in schema.get("properties", {}).items()}
         patterns = [(_search(text), self.rule(each)) for text, each in schema.get("patternProperties", {}).items()]
         other = self.rule(schema.get("additionalProperties", True))
+        other_fits = other.fits
         names = _Remembering(self.rule(schema["propertyNames"])) if "propertyNames" in schema else None
         required = dict.fromkeys(schema.get("required", ()))
         least, most = schema.get("minProperties", 0), schema.get("maxProperties")
         form = _Object(schema, self._whole, tuple(known), tuple(required))
+        tests = {name: rule.fits for name, rule in known.items()}
+        needed, fine_names = required.keys(), names.fine if names is not None else frozenset()
 
         def rules_of(name: str) -> list[_Rule]:
             rules = [known[name]] if name in known else []
@@ -236,15 +229,15 @@ class _Compiler:
             if type(node) is not load.Mapping:
                 return True
             entries = node.entries
-            if not required.keys() <= entries.keys() or len(entries) < least or (most is not None and len(entries) > most):
+            if not needed <= entries.keys() or len(entries) < least or (most is not None and len(entries) > most):
                 return False
             for name, value in entries.items():
-                if names is not None and not names(name):
+                if names is not None and name not in fine_names and not names(name):
                     return False
                 if patterns:
                     if not all(rule.fits(value) for rule in rules_of(name)):
                         return False
-                elif not (known.get(name) or other).fits(value):
+                elif not tests.get(name, other_fits)(value):
                     return False
             return True
 
@@ -283,7 +276,10 @@ class _Compiler:
                 return False
             if unique and len({_frozen(item) for item in items}) != len(items):
                 return False
-            return all(item_fits(item) for item in items)
+            for item in items:  # noqa: SIM110 - as above
+                if not item_fits(item):
+                    return False
+            return True
 
         def explain(node: load.Node, found: list[Problem]) -> None:
             if not isinstance(node, load.Sequence):
@@ -305,7 +301,7 @@ def _all(rules: list[_Rule]) -> _Rule:
     tests = [rule.fits for rule in rules]
 
     def fits(node: load.Node) -> bool:
-        for test in tests:  # noqa: SIM110 - as above
+        for test in tests:  # noqa: SIM110 - runs for every value; a generator costs more
             if not test(node):
                 return False
         return True
@@ -320,20 +316,33 @@ def _all(rules: list[_Rule]) -> _Rule:
 
 
 class _Remembering:
-    """Whether a text fits a rule; the first few thousand that do are remembered, for dates as keys come again and again."""
+    """Whether a text fits a rule; the first few thousand that do are remembered, for days, prices and ids come again and again."""
 
     def __init__(self, rule: _Rule) -> None:
         self.rule = rule
-        self._fine: set[str] = set()
+        self.fine: set[str] = set()
 
     def __call__(self, text: str) -> bool:
-        if text in self._fine:
+        if text in self.fine:
             return True
         if not self.rule.fits(load.Text(text, Source(""))):
             return False
-        if len(self._fine) < 10_000:
-            self._fine.add(text)
+        if len(self.fine) < _TEXTS_MAX:
+            self.fine.add(text)
         return True
+
+
+def _remembering(rule: _Rule) -> _Rule:
+    """The rule, which now remembers texts."""
+    known, right = _Remembering(rule), rule.fits
+    fine = known.fine
+
+    def fits(node: load.Node) -> bool:
+        if type(node) is load.Text:
+            return node.value in fine or known(node.value)
+        return right(node)
+
+    return _Rule(fits, rule.explain)
 
 
 # --- the keywords of texts --------------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ Fate = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A charge; `quantity` and `price` are scaled by their digits. `row` is the number of the activity's row.
+    """A charge; `quantity` and `price` are scaled by their digits. `row` is the number of the activity's row, -1 for a window's.
 
-    `basis` is worked, fill, fixed, scheduled or own-line; `premiums` are the ids whose names the description gives (with `largest`
+    `basis` is worked, fill, fixed, scheduled, own-line or window; `premiums` are the ids whose names the description gives (with `largest`
     the one that won), `description_key` is what charges of one line have in common (law 6.1).
     """
 

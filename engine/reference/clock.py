@@ -43,6 +43,15 @@ def instants(zone: str, clock: datetime) -> list[int]:
     return sorted(seconds - each for each in offsets if local_clock(zone, seconds - each) == clock)
 
 
+@lru_cache(maxsize=1 << 16)
+def first_instant(zone: str, day: date, seconds: int) -> int:
+    """The first instant at which the clock reads so many seconds after midnight of a day, or else the first one after that (law 5.4)."""
+    clock = datetime.combine(day, time()) + seconds * SECOND
+    while not (found := instants(zone, clock)):
+        clock += MINUTE * SECOND
+    return found[0]
+
+
 def inside(book: RuleBook, window: Window, clock: datetime) -> bool:
     """Whether a clock reading lies in a window."""
     midnight = datetime.combine(clock.date(), time())

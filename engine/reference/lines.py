@@ -52,6 +52,8 @@ def _line(book: RuleBook, account: str, charges: Sequence[Charge]) -> Line:
 def describe(book: RuleBook, charges: Sequence[Charge]) -> str:
     """The description of the line that these charges share."""
     first, texts = charges[0], book.texts
+    if first.basis == "window":
+        return first.description_key[1]
     names = ", ".join(book.premiums[premium].name for premium in first.premiums)
     template = texts.worked_with_premiums if first.premiums else texts.worked
     if first.basis in ("fixed", "scheduled", "own-line"):

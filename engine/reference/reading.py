@@ -52,8 +52,22 @@ class Row:
 
     def length(self, first: str, last: str) -> int:
         """The elapsed seconds between two times as written; 0 where they are not there."""
-        start, end = self.times[first], self.times[last]
-        return end - start if start is not None and end is not None else 0
+        return self.length_or_none(first, last) or 0
+
+    def length_or_none(self, first: str, last: str) -> int | None:
+        """The elapsed seconds between two times as written; None where one is not there."""
+        start, end = self.times.get(first), self.times.get(last)
+        return end - start if start is not None and end is not None else None
+
+    @property
+    def closeout(self) -> int:
+        """The closeout that took the row; 0 if none did."""
+        return int(self.cell("closeout") or 0)
+
+    @property
+    def rank(self) -> tuple[int, str, str]:
+        """Where the row stands in the order of time (law 5.3)."""
+        return self.at, self.source, self.id
 
 
 def read_rows(book: RuleBook, kind: ActivityKind, rows: Sequence[Mapping[str, str]]) -> list[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from typing import Protocol
 
 from engine.money import Decimals
 from engine.ratebook.basis import parse_basis
@@ -33,6 +34,16 @@ class Piece:
     seconds: int
 
 
+class Others(Protocol):
+    """What a shift has to be told about the other rows."""
+
+    def neighbours(self, shift: Shift) -> tuple[int | None, int | None]:
+        """The elapsed time since the last worked row of the worker at the site, and until the next."""
+
+    def over(self, shift: Shift) -> list[Tick]:
+        """All time of a shift, cut where a band is reached, with the bands."""
+
+
 @dataclass(slots=True)
 class Shift:
     """A row with all that is known of it before the first question is asked; `facts` grows by one answer after each."""
@@ -41,12 +52,16 @@ class Shift:
     kind: ActivityKind
     row: Row
     windows: Windows
+    others: Others
     site: Site = field(init=False)
     terms: Mapping[str, TermValue] = field(init=False)
     times: Times = field(init=False)
     ticks: Sequence[Tick] = field(init=False)
     facts: dict[str, object] = field(init=False)
     item: str = field(init=False)
+    _asked: tuple[Basis, Fate | None] | None = None
+    _is_settled: bool = False
+    _counts: dict[tuple[frozenset[str], frozenset[str]], tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.site = self.book.sites[self.row.cell("site")]
@@ -56,23 +71,63 @@ class Shift:
         self.ticks = tuple(self.times.ticks())
         self.facts = self._facts()
 
-    def rated(self) -> tuple[list[Charge], Fate]:
-        """The charges of the row and its fate."""
-        answer, rule = self._decide("billable", self.facts)
-        self.facts["answer-of billable"] = answer
-        basis = parse_basis(answer)
+    def basis(self) -> tuple[Basis, Fate | None]:
+        """How the row is billed, and its fate if it is not."""
+        if self._asked is None:
+            self._refuse_neighbours_too_early()
+            answer, rule = self._decide("billable", self.facts)
+            self.facts["answer-of billable"] = answer
+            basis = parse_basis(answer)
+            self._asked = basis, self._fate(basis, rule)
+        return self._asked
+
+    def _fate(self, basis: Basis, rule: str) -> Fate | None:
         if basis.form == "none":
-            return [], ("not billed", rule)
+            return "not billed", rule
         if self.terms["approval"] == "required" and not self.row.cell("approved_by"):
-            return [], ("held", "approval")
+            return "held", "approval"
         if basis.form == "worked" and self.times.recorded is None:
-            return [], ("held", "no-recorded-time")
+            return "held", "no-recorded-time"
         if basis.form == "scheduled" and self.times.scheduled is None:
-            return [], ("held", "no-scheduled-time")
-        if "item" in self.book.policies:
+            return "held", "no-scheduled-time"
+        return None
+
+    def is_worked(self) -> bool:
+        """Whether the row is billed as worked; what its quantity rounds to is not asked yet."""
+        basis, fate = self.basis()
+        return basis.form == "worked" and fate is None
+
+    def is_held(self) -> bool:
+        """Whether the row cannot be billed yet for a reason that is found after `billable`."""
+        fate = self.basis()[1]
+        return fate is not None and fate[0] == "held"
+
+    @property
+    def charged_item(self) -> str:
+        """The item as charged."""
+        self.settle()
+        return self.item
+
+    def settle(self) -> None:
+        """Answers the questions that come after `billable` and are asked once for a row: the item, and the minimum of worked time."""
+        if self._is_settled:
+            return
+        self._is_settled = True
+        basis, fate = self.basis()
+        self.facts["since-last"], self.facts["until-next"] = self.others.neighbours(self)
+        if fate is None and "item" in self.book.policies:
             item, _ = self._decide("item", self.facts)
             self.facts["answer-of item"] = item
             self.item = self.row.cell("item") if item == "as-worked" else item
+        if fate is None and basis.form == "worked" and "minimum" in self.book.policies:
+            self.facts["answer-of minimum"], _ = self._decide("minimum", self.facts)
+
+    def rated(self) -> tuple[list[Charge], Fate]:
+        """The charges of the row and its fate."""
+        basis, fate = self.basis()
+        if fate is not None:
+            return [], fate
+        self.settle()
         charges = self._worked() if basis.form == "worked" else self._flat(basis)
         return charges, ("billed", "") if charges else ("not billed", "rounds-to-nothing")
 
@@ -107,13 +162,15 @@ class Shift:
         facts["worked-length"] = self._seconds() if times.recorded is not None else None
         start = times.recorded or times.scheduled
         facts["starts-in"] = self.windows.at(self.site.zone, start[0]) if start is not None else frozenset()
+        facts |= {each.length: row.length_or_none(each.start, each.end) for each in self.kind.lengths}
         facts["touches"] = frozenset(name for tick in self.ticks for name in self.windows.at(self.site.zone, tick.start))
         return facts
 
     def _seconds(self) -> int:
-        return sum(self._length(tick) for tick in self.ticks if tick.worked)
+        return sum(self.length(tick) for tick in self.ticks if tick.worked)
 
-    def _length(self, tick: Tick) -> int:
+    def length(self, tick: Tick) -> int:
+        """The seconds of a tick that are billed."""
         return tick.wall if self.terms["hours"] == "wall" else tick.elapsed
 
     # --- questions
@@ -131,14 +188,27 @@ class Shift:
         standing = [rule for rule in decision.fired if rule not in decision.beaten]
         return decision.answers[0], standing[-1] if standing else question
 
-    def _premiums(self, windows: frozenset[str]) -> tuple[tuple[str, ...], str]:
-        """The premiums of time in these windows, in the order of the book, and how those in the price combine."""
-        if "premiums" not in self.book.policies:
-            return (), ""
-        slot = compile_slot(self.book.policies["premiums"])
-        facts = {**self.facts, "in": windows}
+    def counts(self, tick: Tick) -> tuple[str, ...]:
+        """The accumulators that the time of a tick feeds."""
+        self.settle()
+        windows = self.windows.at(self.site.zone, tick.start)
+        if (windows, tick.over) not in self._counts:
+            facts = {**self.facts, "in": windows, "over": tick.over}
+            self._counts[windows, tick.over] = self._collect("counts", facts)
+        return self._counts[windows, tick.over]
+
+    def _collect(self, question: str, facts: Mapping[str, object]) -> tuple[str, ...]:
+        """The answers to a question that collects them; none if no policy decides it."""
+        if question not in self.book.policies:
+            return ()
+        slot = compile_slot(self.book.policies[question])
         bits = sum(holds(atom, facts, self.terms, self.row.day) << place for place, atom in enumerate(slot.atoms))
-        answers = resolve(slot.slot, bits).answers
+        return resolve(slot.slot, bits).answers
+
+    def _premiums(self, windows: frozenset[str], over: frozenset[str]) -> tuple[tuple[str, ...], str]:
+        """The premiums of time in these windows and bands, in the order of the book, and how those in the price combine."""
+        facts = {**self.facts, "in": windows, "over": over}
+        answers = self._collect("premiums", facts)
         premiums = tuple(premium for premium in self.book.premiums if premium in answers)
         if len(self._in_price(premiums)) < 2:
             return premiums, ""
@@ -175,8 +245,9 @@ class Shift:
     def _worked(self) -> list[Charge]:
         self._refuse_days_outside_holiday_lists()
         missing = self._missing_seconds()
-        segments = self._segments()
-        pieces = self._pieces(segments)
+        ticks = self.others.over(self)
+        segments = self._segments(ticks)
+        pieces = self._pieces(ticks, segments)
         parts = [piece.seconds for piece in pieces] + [missing]
         exact = [Fraction(seconds * 10**self._digits, HOUR) for seconds in parts]
         *quantities, fill = share(self._quantity(sum(parts)), exact)
@@ -191,21 +262,23 @@ class Shift:
 
     def _missing_seconds(self) -> int:
         """What the worked time is short of the minimum, if that applies."""
-        if "minimum" not in self.book.policies:
+        answer = str(self.facts.get("answer-of minimum", "none"))
+        word, _, rest = answer.partition(" ")
+        if word == "none":
             return 0
-        answer, _ = self._decide("minimum", self.facts)
-        self.facts["answer-of minimum"] = answer
-        least = self.terms["min-hours"]
-        return max(least - self._seconds(), 0) if answer == "applies" and isinstance(least, int) else 0
+        agreed = self.terms["min-hours"] if word == "applies" else None
+        if word == "at-least":
+            agreed = self.terms[rest.removeprefix("term ")] if rest.startswith("term ") else int(rest.removesuffix("s"))
+        return max(agreed - self._seconds(), 0) if isinstance(agreed, int) else 0
 
-    def _segments(self) -> list[tuple[int, date]]:
+    def _segments(self, ticks: Sequence[Tick]) -> list[tuple[int, date]]:
         """For each tick the segment it lies in and the day that prices the segment."""
         if self.book.calendar.price_at == "start":
-            return [(0, self.row.day) for _ in self.ticks]
+            return [(0, self.row.day) for _ in ticks]
         prices, found = self._prices(), list[tuple[int, date]]()
         in_force: dict[date, tuple[str, ...]] = {}
         before: date | None = None
-        for tick in self.ticks:
+        for tick in ticks:
             today = local_day(self.site.zone, tick.start)
             in_force.setdefault(today, prices.in_force(today) if today not in in_force else ())
             if before is None:
@@ -217,17 +290,17 @@ class Shift:
             before = today
         return found
 
-    def _pieces(self, segments: Sequence[tuple[int, date]]) -> list[Piece]:
+    def _pieces(self, ticks: Sequence[Tick], segments: Sequence[tuple[int, date]]) -> list[Piece]:
         """The worked time by segment and premiums, in the order in which a quantity is shared."""
-        answers: dict[frozenset[str], tuple[tuple[str, ...], str]] = {}
+        answers: dict[tuple[frozenset[str], frozenset[str]], tuple[tuple[str, ...], str]] = {}
         seconds: dict[tuple[int, date, tuple[str, ...], str], int] = {}
-        for tick, (segment, day) in zip(self.ticks, segments, strict=True):
+        for tick, (segment, day) in zip(ticks, segments, strict=True):
             if tick.worked:
                 windows = self.windows.at(self.site.zone, tick.start)
-                if windows not in answers:
-                    answers[windows] = self._premiums(windows)
-                key = (segment, day, *answers[windows])
-                seconds[key] = seconds.get(key, 0) + self._length(tick)
+                if (windows, tick.over) not in answers:
+                    answers[windows, tick.over] = self._premiums(windows, tick.over)
+                key = (segment, day, *answers[windows, tick.over])
+                seconds[key] = seconds.get(key, 0) + self.length(tick)
         if any(length < 0 for length in seconds.values()):
             raise self._refusal("by the wall clock a piece of it has less than no time")
         ordered = sorted(seconds, key=lambda key: (key[0], "+".join(sorted(key[2])), key[3]))
@@ -274,6 +347,12 @@ class Shift:
 
     def _prices(self) -> Prices:
         return Prices(self.book, self.site, self.item, self.terms, self.row.day)
+
+    def _refuse_neighbours_too_early(self) -> None:
+        """Which rows are worked is what `billable` says, so it cannot ask for the worked rows around this one."""
+        rules = self.book.policies["billable"].rules if "billable" in self.book.policies else ()
+        if any(condition.column in ("since-last", "until-next") for rule in rules for condition in rule.when):
+            raise self._refusal("the policy billable reads since-last or until-next, which depend on its own answers")
 
     def _refuse_days_outside_holiday_lists(self) -> None:
         """Nothing is billed that needs a holiday list on a day for which it is not complete."""

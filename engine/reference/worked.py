@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,12 +17,25 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A stretch of at most a minute, in which no window begins or ends, no day and no offset changes."""
+    """A stretch of at most a minute, in which no window begins or ends, no day and no offset changes; `over` are the bands reached."""
 
     start: int
     elapsed: int
     wall: int
     worked: bool
+    over: frozenset[str] = frozenset()
+
+    @property
+    def end(self) -> int:
+        """The first instant after it."""
+        return self.start + self.elapsed
+
+    def cut(self, zone: str, at: Iterable[int]) -> list[Tick]:
+        """The same in parts, cut at the instants that lie inside; the part that ends with it keeps the hour of a clock change."""
+        edges = [self.start, *sorted({each for each in at if self.start < each < self.end}), self.end]
+        return [
+            Tick(start, end - start, reading(zone, end) - reading(zone, start), self.worked) for start, end in pairwise(edges)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from engine.bulk.assembled import Assembled
-from engine.bulk.charges import Rated
+from engine.bulk.charges import BASES, Rated
 from engine.money import Half, decimal_text, parse_decimal, rounded
 from engine.problems import InvariantError
 
@@ -69,12 +69,13 @@ def _check_time(assembled: Sequence[Assembled], rated: Rated) -> None:
         raise InvariantError(
             f"{rated.activity.id[row]} is billed {int(seen[seen != 1][0])} times instead of once; nothing was written"
         )
-    time = charges.basis != 4
+    time = charges.basis < BASES.index("own-line")
     billed = np.zeros(len(rated.activity), dtype=np.int64)
     np.add.at(billed, charges.row[time], charges.quantity[time])
     off = np.abs(billed * 3600 - rated.seconds * 10**charges.quantity_digits) * 2 > 3600
     stopped = np.zeros(len(billed), dtype=np.bool_)
     stopped[list(rated.stopped)] = True
+    stopped |= ~rated.charged
     if bool((off & ~stopped).any()) or bool((billed[stopped] != 0).any()) or bool((billed[~stopped] == 0).any()):
         row = int(np.flatnonzero((off & ~stopped) | (stopped != (billed == 0)))[0])
         raise InvariantError(

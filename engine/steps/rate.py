@@ -1,37 +1,57 @@
 """Rate: activity in, charges out. One charge for each billable piece of time with one price, and the decision behind it.
 
-Columnar over the whole set: decisions are made once for each distinct signature, prices once for each distinct (price row, recipe),
-and everything done for each row is arithmetic on whole numbers.
+Columnar: decisions are made once for each distinct signature, prices once for each distinct (price row, recipe), and everything done
+for each row is arithmetic on whole numbers. Rows may come whole or in chunks; sums of open windows are carried between chunks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
 from engine.activity import Activity, Coded, FateName
-from engine.arrays import NONE, Bools, Codes, Ints, codes, group_sums, ints, rounded_down, share_out
-from engine.bulk.charges import BASES, Charges, Rated
-from engine.bulk.pricing import Made, PriceBook, Recipe, price_book
-from engine.bulk.programs import PieceKind, Programs, programs
+from engine.arrays import NONE, Bools, Codes, Ints, codes, ints, rounded_down
+from engine.bulk.accumulate import Accumulating, RowKeys
+from engine.bulk.charges import Block, Inside, Rated, Streamed, charges_of, empty_span
+from engine.bulk.pieces import (
+    HOUR,
+    UndecidedTimeError,
+    by_component,
+    by_kind,
+    check_sums,
+    even_rows,
+    measured,
+    programs_of,
+    quantity_unit,
+    refused_kinds,
+    shared_out,
+)
+from engine.bulk.prepared import Prepared, RatingError, Span, prepare, span_of
+from engine.bulk.pricing import Recipe
+from engine.bulk.programs import Component
+from engine.bulk.running import in_order
+from engine.bulk.runs import Runs, runs_of
 from engine.bulk.signatures import Facts, cells, merged_bits, row_groupings
-from engine.bulk.timeline import refuse_uncovered, timelines
+from engine.bulk.timeline import refuse_uncovered
 from engine.bulk.worked import Parts, Stretch, by_term, cut, place_breaks, round_times
-from engine.dates import DAY_SECONDS, day_of
-from engine.problems import InforceError, InvariantError
+from engine.dates import day_of
+from engine.problems import InvariantError
 from engine.ratebook.basis import parse_basis
-from engine.ratebook.book import Basis, BreakTerms, PunchRounding, RuleBook, TermValue, Window
+from engine.ratebook.book import Basis, BreakTerms, PunchRounding, RuleBook, Window
 from engine.ratebook.policies import Decider
 from engine.ratebook.resolver import Decision, Slot, UndecidedError, resolve
 from engine.ratebook.slots import CompiledSlot, compile_slot
 
-_HOUR = 3600
+__all__ = ["Rater", "RatingError", "slots_of"]
 
-
-class RatingError(InforceError):
-    """Activity cannot be rated by this rule book; nothing was written."""
+T = TypeVar("T")
+_NEAR = 48 * 3600  # neighbours further away are none
+_FORMS = ("worked", "none", "fixed", "scheduled")
+_FILL = Component("fill", "fill", Recipe())
+_FLAT = {form: Component(form, form, Recipe()) for form in ("fixed", "scheduled")}
 
 
 def slots_of(book: RuleBook) -> dict[str, CompiledSlot]:
@@ -47,256 +67,302 @@ class Rater:
         self.slots = slots_of(book)
         self.decider = Decider([slot.slot for slot in self.slots.values()], reference=reference)
 
-    def rate(self, activity: Activity) -> Rated:
-        """The charges of the activity. Every row ends billed or in `stopped`; a missing price refuses the whole run."""
+    def prepare(self, kind: str, span: Span) -> Prepared:
+        """The tables for some sites, items and days."""
+        return prepare(self.book, kind, self.slots, self.decider, span)
+
+    def rate(self, activity: Activity, charged: Bools | None = None, *, inside: bool = False) -> Rated:
+        """The charges of the activity; rows that are not `charged` are context. A missing price refuses the whole run.
+
+        Every charged row ends billed or in `stopped`. `inside` keeps the steps in between.
+        """
         activity.check_order()
-        return _Run(self, activity).rated()
+        ready = self.prepare(activity.kind, span_of(self.book, activity))
+        everything = np.ones(len(activity), dtype=np.bool_) if charged is None else charged
+        run = _Run(ready, ready.accumulating(), activity, everything, inside=inside)
+        blocks = run.blocks()
+        charges = charges_of(blocks, run.item, run.digits)
+        charges.check()
+        return Rated(
+            activity, everything, charges, ready.items, tuple(each.recipe for each in ready.programs.components), ready.prices, ready.lines,
+            run.zone, run.total, run.stopped(), run.inside() if inside else None,
+        )  # fmt: skip
+
+    def stream(self, ready: Prepared, chunks: Iterable[Activity]) -> Iterator[Streamed]:
+        """The blocks of charges of activity that comes in chunks, in canonical order over all of them; sums are carried on."""
+        self._refuse_to_stream()
+        sums = ready.accumulating()
+        latest = -(2**62)
+        for activity in chunks:
+            activity.check_order()
+            if len(activity) and int(activity.at[0]) < latest:
+                raise InvariantError("chunks of activity are not in order of their dating moments; nothing was written")
+            latest = int(activity.at[-1]) if len(activity) else latest
+            run = _Run(ready, sums, activity, np.ones(len(activity), dtype=np.bool_))
+            blocks = run.blocks()
+            yield Streamed(activity, blocks, run.case)
+
+    def _refuse_to_stream(self) -> None:
+        """What needs later rows, or rows in another order than that of time, cannot come in chunks."""
+        read = {condition.column for policy in self.book.policies.values() for rule in policy.rules for condition in rule.when}
+        late = {str(each.late.value) for each in self.book.accumulators.values() if each.late.term is None}
+        late |= {
+            str(terms.values[each.late.term])
+            for each in self.book.accumulators.values()
+            for level in (
+                self.book.default_terms,
+                *(a.terms for a in self.book.accounts.values()),
+                *(s.terms for s in self.book.sites.values()),
+            )
+            for terms in level
+            if each.late.term is not None and each.late.term in terms.values
+        }
+        if read & {"since-last", "until-next"} or "append" in late:
+            raise RatingError(
+                "rules that read neighbours, or append late rows, need all rows of a worker at once; rate them whole."
+            )
 
 
 class _Run:
-    """One rating of one set of activity; its methods are the stages, in order."""
+    """One rating of one chunk of activity; its methods are the stages, in order."""
 
-    def __init__(self, rater: Rater, activity: Activity) -> None:
-        self.book, self.slots, self.decider, self.activity = rater.book, rater.slots, rater.decider, activity
-        self.kind = self.book.kinds[activity.kind]
-        self.stopped: dict[int, tuple[FateName, str]] = {}
+    def __init__(
+        self, ready: Prepared, sums: Sequence[Accumulating], activity: Activity, charged: Bools, *, inside: bool = False
+    ) -> None:
+        self.ready, self.sums, self.activity, self.charged, self.keep = ready, sums, activity, charged, inside
+        self.book, self.lines, self.kind = ready.book, ready.lines, ready.kind
+        self.digits, self.half = self.book.rounding.quantity[self.kind.unit]
+        self.site = activity.site.codes
+        self.zone = codes(ready.zone_of[self.site])
+        self.term, self.terms = self._terms(), ready.terms
+        self.wall = self._per_terms([terms.get("hours") == "wall" for terms in self.terms], np.bool_)
         self.decided: dict[str, Codes] = {}
         self.decisions: dict[str, tuple[Decision, ...]] = {}
-        sites = [self.book.sites[site] for site in activity.site.values]
-        zones = sorted({site.zone for site in sites}) or ["UTC"]
-        self.first_day = int(activity.day.min()) - 1 if len(activity) else 0
-        self.last_day = self._last_day()
-        self.lines = timelines(zones, self.first_day, self.last_day, self.book.windows, self.book.holidays)
-        self.zone = codes([zones.index(site.zone) for site in sites] or [0])[activity.site.codes]
-        self.term, self.terms = self._terms()
-        self.items = tuple(self.book.items)
-
-    def rated(self) -> Rated:
-        """All stages."""
+        self.stop = np.zeros(len(activity), dtype=np.int32)  # a place in `reasons`; 0 goes on
+        self.reasons: dict[tuple[FateName, str], int] = {("billed", ""): 0}
         self.stretch = self._worked_time()
         self.facts = self._facts()
-        basis_of, basis = self._billable()
-        billed = self._billed(basis_of, basis)
-        item = self._item(billed)
-        form = np.array([("worked", "none", "fixed", "scheduled").index(each.form) for each in basis], dtype=np.int64)[basis_of]
-        fixed = self._fixed_seconds(basis_of, basis)
-        worked = billed & (form == 0)
-        pair, prices = self._prices(billed, item)
-        seconds, fill, parts, pieces, found = self._pieces(worked, pair, prices)
-        kinds = found.kinds if found is not None else ()
-        parts.check()
-        charges, recipes = self._charges(billed, form, fixed, seconds, fill, item, pair, prices, parts, pieces, kinds)
-        charges.check()
-        total = np.where(worked, seconds + fill, fixed)
-        return Rated(
-            self.activity, charges, self.items, recipes, prices, self.lines, self.zone, self.stretch, parts, pieces, found, self.terms,
-            self.term, self.decisions, self.decided, basis, total, self.facts, self.stopped,
+        self.pieces: dict[str, Ints] = {}
+
+    def blocks(self) -> list[Block]:
+        """All stages: the charges, by component."""
+        basis_of, self.basis = self._billable()
+        self.form = codes([_FORMS.index(each.form) for each in self.basis])[basis_of]
+        self.billed = self._billed(basis_of)
+        self.item = self._item()
+        fixed = self._fixed_seconds(basis_of)
+        self.pair = codes(self.ready.pair[self.site * np.int64(len(self.ready.items)) + self.item])
+        self.worked = self.billed & (self.form == 0)
+        seconds, fill = self._lengths_worked()
+        parts, runs = self._runs()
+        charged = self.billed & self.charged
+        self.total = np.where(charged, np.where(self.form >= 2, fixed, seconds + fill), 0)
+        self.quantity = ints(rounded_down(self.total * 10**self.digits, HOUR, self.half))
+        self._stop(charged & (self.quantity == 0), ("not billed", "rounds-to-nothing"))
+        return self._charges(charged, fill, parts, runs)
+
+    def stopped(self) -> dict[int, tuple[FateName, str]]:
+        """The rows that are not billed, with their fates."""
+        reasons = list(self.reasons)
+        return {row: reasons[self.stop[row]] for row in np.flatnonzero(self.stop * self.charged).tolist()}
+
+    def inside(self) -> Inside:
+        """The steps in between."""
+        lengths = {name: make() for name, make in self.facts.lengths.items()}
+        return Inside(
+            self.stretch, self.parts, self.pieces, self.ready.programs, self.case, self.terms, self.term, self.decisions, self.decided,
+            self.basis, lengths,
         )  # fmt: skip
 
     # --- what holds for each row
 
-    def _last_day(self) -> int:
-        latest = [int(times.max()) for times in self.activity.times.values() if len(times)]
-        return max([self.first_day, *(second // DAY_SECONDS for second in latest)]) + 2
-
-    def _terms(self) -> tuple[Codes, tuple[Mapping[str, TermValue], ...]]:
-        """The number of each row's terms, and the distinct terms."""
-        activity = self.activity
-        known: dict[tuple[tuple[str, str], ...], int] = {}
-        distinct: list[Mapping[str, TermValue]] = []
-        first, count = self.first_day, self.last_day - self.first_day + 1
-        table = np.zeros(max(len(activity.site.values), 1) * count, dtype=np.int32)
-        for number, name in enumerate(activity.site.values):
-            site = self.book.sites[name]
-            entries = (*self.book.default_terms, *self.book.accounts[site.account].terms, *site.terms)
-            days = sorted(
-                {
-                    entry.start.toordinal() - _ORDINAL
-                    for entry in entries
-                    if first < entry.start.toordinal() - _ORDINAL < first + count
-                }
-            )
-            for start, end in zip([first, *days], [*days, first + count], strict=True):
-                terms = self.book.terms_on(name, day_of(start))
-                key = tuple(sorted((k, repr(v)) for k, v in terms.items()))
-                if key not in known:
-                    known[key] = len(distinct)
-                    distinct.append(terms)
-                table[number * count + start - first : number * count + end - first] = known[key]
-        number = table[activity.site.codes * count + (activity.day - first)]
-        used = np.unique(number)
-        for which in used.tolist():
-            missing = [name for name in self.book.terms if name not in distinct[which]]
-            if missing:
-                row = int(np.flatnonzero(number == which)[0])
+    def _terms(self) -> Codes:
+        """The number of each row's terms."""
+        ready, activity = self.ready, self.activity
+        if len(activity) and not ready.first_day <= int(activity.day.min()) <= int(activity.day.max()) <= ready.last_day:
+            raise InvariantError(f"activity outside the days that were prepared ({ready.days()}); this is a fault of the engine")
+        number = ready.term(self.site, activity.day)
+        for which, missing in ready.missing.items():
+            rows = np.flatnonzero(number == which)
+            if len(rows):
                 raise RatingError(
-                    f"{self._name(row)}: the term {missing[0]!r} has no value on that day.\n"
+                    f"{self._name(int(rows[0]))}: the term {missing!r} has no value on that day.\n"
                     f"Let the default terms ({self.book.default_terms[0].source if self.book.default_terms else 'rates/'}) start earlier, "
                     f"or correct the date of the activity."
                 )
-        return codes(np.searchsorted(used, number)), tuple(distinct[which] for which in used.tolist())
+        return number
+
+    def _per_terms(self, values: Sequence[object], dtype: type) -> Bools:
+        found: Bools = np.array(values, dtype=dtype)[self.term]
+        return found
 
     def _worked_time(self) -> Stretch:
         """Stages 2 and 3: recorded times rounded, breaks placed."""
         times = self.activity.times
         start, end = times["start"].copy(), times["end"].copy()
-        break_start, break_end = times["break_start"].copy(), times["break_end"].copy()
+        breaks = [times["break_start"].copy(), times["break_end"].copy()]
         self.scheduled = [times["scheduled_start"].copy(), times["scheduled_end"].copy()]
-        for rounding, rows in by_term(self.term, [terms["punch-rounding"] for terms in self.terms]):
+        for rounding, rows in by_term(self.term, [terms.get("punch-rounding") for terms in self.terms]):
             if not isinstance(rounding, PunchRounding):
                 continue
             start[rows], end[rows] = round_times(self.lines, self.zone[rows], start[rows], end[rows], rounding)
-            if rounding.breaks:
-                break_start[rows], break_end[rows] = round_times(
-                    self.lines, self.zone[rows], break_start[rows], break_end[rows], rounding
-                )
-            if rounding.scheduled:
-                for both in [self.scheduled]:
+            for both, wanted in ((breaks, rounding.breaks), (self.scheduled, rounding.scheduled)):
+                if wanted:
                     both[0][rows], both[1][rows] = round_times(
                         self.lines, self.zone[rows], both[0][rows], both[1][rows], rounding
                     )
         off, on = start.copy(), start.copy()
-        for terms, rows in by_term(self.term, [terms["break"] for terms in self.terms]):
-            punched = (break_start[rows], break_end[rows])
-            reported = self.activity.break_length[rows]
-            found = place_breaks(
-                self.lines,
-                self.zone[rows],
-                start[rows],
-                end[rows],
-                punched,
-                reported,
-                self.kind.grid,
-                terms if isinstance(terms, BreakTerms) else None,
-            )
-            off[rows], on[rows] = found
-        self.wall = np.array([terms["hours"] == "wall" for terms in self.terms] or [False], dtype=np.bool_)[self.term]
+        for terms, rows in by_term(self.term, [terms.get("break") for terms in self.terms]):
+            if not isinstance(terms, BreakTerms):
+                continue
+            off[rows], on[rows] = place_breaks(
+                self.lines, self.zone[rows], start[rows], end[rows], (breaks[0][rows], breaks[1][rows]),
+                self.activity.break_length[rows], self.kind.grid, terms,
+            )  # fmt: skip
         return Stretch(start, end, off, on)
 
     def _facts(self) -> Facts:
         """What policies can ask about the rows."""
-        activity, stretch = self.activity, self.stretch
+        activity, stretch, lines, times = self.activity, self.stretch, self.lines, self.activity.times
         there = stretch.start != NONE
-        scheduled_there = activity.times["scheduled_start"] != NONE
-        cancelled = (activity.times["cancelled_at"] != NONE) & scheduled_there
-        worked = self._elapsed(
-            np.where(there, stretch.start, 0),
-            np.where(there, stretch.end, 0),
-            np.where(there, stretch.off, 0),
-            np.where(there, stretch.on, 0),
-        )
-        account = Coded(tuple(self.book.sites[site].account for site in activity.site.values), activity.site.codes)
-        planned = np.where(there, stretch.start, np.where(scheduled_there, self.scheduled[0], activity.at))
-        lengths = {
-            "notice": np.where(cancelled, activity.times["scheduled_start"] - activity.times["cancelled_at"], NONE),
-            "scheduled-length": np.where(scheduled_there, self.scheduled[1] - self.scheduled[0], NONE),
-            "worked-length": np.where(there, worked, NONE),
-            **activity.numbers,
-        }
-        texts = {**activity.columns, "site": activity.site, "item": activity.item, "account": account}
-        lines = self.lines
+
+        def between(start: Ints, end: Ints) -> Ints:
+            return np.where((start != NONE) & (end != NONE), end - start, NONE)
+
+        def planned() -> Codes:
+            scheduled = np.where(times["scheduled_start"] != NONE, self.scheduled[0], activity.at)
+            return codes(lines.state[lines.cell(self.zone, np.where(there, stretch.start, scheduled))])
 
         def touches(window: str) -> Bools:
             start, end = np.where(there, stretch.start, lines.start), np.where(there, stretch.end, lines.start)
             return lines.seconds(lines.with_window(window), self.zone, start, end) > 0
 
-        start_state = lines.state[lines.cell(self.zone, planned)]
-        return Facts(texts, lengths, activity.day, self.term, self.terms, lines, start_state, touches)
+        accounts = sorted(self.book.accounts)
+        account = Coded(tuple(accounts), codes(self.ready.account_of[self.site]))
+        lengths: dict[str, Callable[[], Ints]] = {
+            "notice": cache(lambda: between(times["cancelled_at"], times["scheduled_start"])),
+            "scheduled-length": cache(lambda: between(*self.scheduled)),
+            "worked-length": cache(lambda: np.where(there, self._elapsed(), NONE)),
+            "since-last": cache(lambda: self._neighbours()[0]),
+            "until-next": cache(lambda: self._neighbours()[1]),
+        }
+        for name, column in activity.numbers.items():
+            lengths[name] = _always(column)
+        for each in self.kind.lengths:
+            lengths[each.length] = _always(between(times[each.start], times[each.end]))
+        texts = {**activity.columns, "site": activity.site, "item": activity.item, "account": account}
+        return Facts(texts, lengths, activity.day, self.term, self.terms, lines, cache(planned), touches)
 
-    def _elapsed(self, start: Ints, end: Ints, off: Ints, on: Ints) -> Ints:
-        """Seconds of rows less their breaks, elapsed or by the wall clock as each row's terms say."""
-        seconds = (end - start) - (on - off)
-        if bool(self.wall.any()):
-            rows = np.flatnonzero(self.wall & (start > 0))
+    def _elapsed(self) -> Ints:
+        """Seconds of rows less their breaks, elapsed or by the wall clock as each row's terms say; 0 where no time is recorded."""
+        start, end, off, on = self.stretch.start, self.stretch.end, self.stretch.off, self.stretch.on
+        there = start != NONE
+        seconds = np.where(there, (end - start) - (on - off), 0)
+        rows = np.flatnonzero(self.wall & there)
+        if len(rows):
             zone = self.zone[rows]
             jump = self.lines.offset_at(zone, end[rows]) - self.lines.offset_at(zone, start[rows])
             jump -= self.lines.offset_at(zone, on[rows]) - self.lines.offset_at(zone, off[rows])
             seconds[rows] += jump
         return ints(seconds)
 
+    def _neighbours(self) -> tuple[Ints, Ints]:
+        """Elapsed time since the worker's last time at the site, and until the next, for rows that are billed as worked."""
+        since, until = empty_span(len(self.activity))
+        rows = np.flatnonzero(self.worked & (self.activity.worker.codes >= 0))
+        group = self.activity.worker.codes[rows] * np.int64(len(self.ready.sites)) + self.site[rows]
+        at = in_order(group)
+        rows, group = rows[at], group[at]
+        gap = self.stretch.start[rows[1:]] - self.stretch.end[rows[:-1]]
+        near = np.flatnonzero((group[1:] == group[:-1]) & (gap <= _NEAR))
+        since[rows[near + 1]] = gap[near]
+        until[rows[near]] = gap[near]
+        return since, until
+
     # --- slots
 
-    def _ask(self, slot: str, asked: Bools) -> None:
-        """Decides a row slot for some rows."""
-        rows = np.flatnonzero(asked)
-        decided = np.full(len(asked), -1, dtype=np.int32)
-        found: list[Decision] = []
-        if len(rows):
-            compiled = self.slots[slot]
-            facts = self.facts if len(rows) == len(asked) else _facts_of(self.facts, rows)
-            groupings = row_groupings(compiled, facts)
-            case = cells(groupings, len(rows))
-            place: dict[Decision, int] = {}
-            of_cell = []
-            for number, buckets in enumerate(case.buckets):
-                try:
-                    decision = self.decider.decide(slot, merged_bits(groupings, buckets))
-                except UndecidedError as error:
-                    row = int(rows[int(np.flatnonzero(case.cell == number)[0])])
-                    raise RatingError(f"{self._name(row)}: {error}") from error
-                of_cell.append(place.setdefault(decision, len(place)))
-            found = list(place)
-            decided[rows] = codes(of_cell)[case.cell]
-        self.decided[slot], self.decisions[slot] = decided, tuple(found)
-        texts = dict(self.facts.texts)
-        texts[f"answer-of {slot}"] = Coded(tuple(decision.answers[0] for decision in found), decided)
-        self.facts = _with_texts(self.facts, texts)
+    def _ask(self, slot: str, asked: Bools | None = None) -> None:
+        """Decides a row slot for some rows (None: all)."""
+        count = len(self.activity)
+        rows = None if asked is None else np.flatnonzero(asked)
+        groupings = row_groupings(self.ready.slots[slot], self.facts)
+        case = cells(groupings, count, rows)
+        place: dict[Decision, int] = {}
+        of_cell = []
+        for number, buckets in enumerate(case.buckets):
+            try:
+                decision = self.ready.decider.decide(slot, merged_bits(groupings, buckets))
+            except UndecidedError as error:
+                first = int(np.flatnonzero(case.cell == number)[0])
+                raise RatingError(f"{self._name(first if rows is None else int(rows[first]))}: {error}") from error
+            of_cell.append(place.setdefault(decision, len(place)))
+        found = codes(of_cell)[case.cell] if of_cell else codes([])
+        if rows is None:
+            decided = codes(found)
+        else:
+            decided = np.full(count, -1, dtype=np.int32)
+            decided[rows] = found
+        self.decided[slot], self.decisions[slot] = decided, tuple(place)
+        texts = {**self.facts.texts, f"answer-of {slot}": Coded(tuple(decision.answers[0] for decision in place), decided)}
+        facts = self.facts
+        self.facts = Facts(
+            texts, facts.lengths, facts.day, facts.term, facts.terms, facts.timelines, facts.start_state, facts.touches
+        )
 
     def _billable(self) -> tuple[Codes, tuple[Basis, ...]]:
-        if "billable" not in self.slots:
+        if "billable" not in self.ready.slots:
             raise RatingError("the rule book has no policy that decides `billable`; add one under rules/")
-        self._ask("billable", np.ones(len(self.activity), dtype=np.bool_))
+        self._ask("billable")
         answers = [decision.answers[0] for decision in self.decisions["billable"]]
-        basis = tuple(parse_basis(answer) for answer in answers) or (Basis("none"),)
-        return np.maximum(self.decided["billable"], 0), basis
+        return self.decided["billable"], tuple(parse_basis(answer) for answer in answers) or (Basis("none"),)
 
-    def _billed(self, basis_of: Codes, basis: Sequence[Basis]) -> Bools:
-        """The rows that are billed; the others are stopped with a reason."""
+    def _billed(self, basis_of: Codes) -> Bools:
+        """The rows that are billed, or feed as context; the others are stopped with a reason."""
         activity = self.activity
-        none = np.array([each.form == "none" for each in basis], dtype=np.bool_)[basis_of]
-        for row in np.flatnonzero(none).tolist():
-            decision = self.decisions["billable"][int(basis_of[row])]
-            standing = [rule for rule in decision.fired if rule not in decision.beaten]
-            self.stopped[row] = ("not billed", standing[-1] if standing else "billable")
-        approval = np.array([terms["approval"] == "required" for terms in self.terms] or [False], dtype=np.bool_)[self.term]
-        approver = activity.columns.get("approved_by")
-        missing = approval & (approver.codes < 0 if approver is not None else True)
-        self._hold(~none & missing, "approval")
+        for number, decision in enumerate(self.decisions["billable"]):
+            if self.basis[number].form == "none":
+                standing = [rule for rule in decision.fired if rule not in decision.beaten]
+                self._stop(basis_of == number, ("not billed", standing[-1] if standing else "billable"))
+        approval = self._per_terms([terms.get("approval") == "required" for terms in self.terms], np.bool_)
+        if bool(approval.any()):
+            approver = activity.columns.get("approved_by")
+            self._stop(approval & (approver.codes < 0 if approver is not None else True), ("held", "approval"))
         for form, column, rule in (
             ("worked", "start", "no-recorded-time"),
             ("scheduled", "scheduled_start", "no-scheduled-time"),
         ):
-            mine = np.array([each.form == form for each in basis], dtype=np.bool_)[basis_of]
-            self._hold(mine & (activity.times[column] == NONE), rule)
-        billed = ~none
-        billed[list(self.stopped)] = False
-        return billed
+            self._stop((self.form == _FORMS.index(form)) & (activity.times[column] == NONE), ("held", rule))
+        return np.asarray(self.stop == 0)
 
-    def _hold(self, rows: Bools, rule: str) -> None:
-        for row in np.flatnonzero(rows).tolist():
-            self.stopped.setdefault(row, ("held", rule))
+    def _stop(self, rows: Bools, reason: tuple[FateName, str]) -> None:
+        """Stops rows that have not been stopped before."""
+        number = self.reasons.setdefault(reason, len(self.reasons))
+        self.stop[rows & (self.stop == 0)] = number
 
-    def _item(self, billed: Bools) -> Codes:
-        """The item each row is charged as."""
-        place = {item: number for number, item in enumerate(self.items)}
-        item = codes([place[name] for name in self.activity.item.values] or [0])[self.activity.item.codes]
-        if "item" not in self.slots:
+    def _item(self) -> Codes:
+        """The item each row is charged as, by its place in the book."""
+        item = codes(self.ready.item_of[self.activity.item.codes])
+        if "item" not in self.ready.slots:
             return item
-        self._ask("item", billed)
+        self.worked = self.billed & (self.form == 0)
+        self._ask("item", self.billed)
         answers = [decision.answers[0] for decision in self.decisions["item"]]
-        other = codes([-1 if answer == "as-worked" else place[answer] for answer in answers] or [-1])[self.decided["item"]]
-        return np.where((self.decided["item"] >= 0) & (other >= 0), other, item).astype(np.int32)
+        place = [self.ready.items.index(answer) if answer in self.ready.items else -1 for answer in answers]
+        other = codes([*place, -1])[self.decided["item"]]
+        return codes(np.where(other >= 0, other, item))
 
-    def _fixed_seconds(self, basis_of: Codes, basis: Sequence[Basis]) -> Ints:
+    def _fixed_seconds(self, basis_of: Codes) -> Ints:
         """The billed seconds of rows with a fixed or scheduled basis."""
         seconds = np.zeros(len(self.activity), dtype=np.int64)
-        for number, each in enumerate(basis):
+        for number, each in enumerate(self.basis):
+            if each.form in ("worked", "none"):
+                continue
             rows = np.flatnonzero(basis_of == number)
             if each.form == "fixed" and each.term is not None:
-                seconds[rows] = ints([terms[each.term] for terms in self.terms])[self.term[rows]]
+                seconds[rows] = ints([terms.get(each.term, 0) for terms in self.terms])[self.term[rows]]
             elif each.form == "fixed":
                 seconds[rows] = each.seconds
-            elif each.form == "scheduled":
+            else:
                 seconds[rows] = self._scheduled_seconds(rows, each)
         return seconds
 
@@ -310,314 +376,236 @@ class _Run:
 
     def _planned_length(self, rows: Ints) -> Ints:
         length = np.maximum(self.scheduled[1][rows] - self.scheduled[0][rows], 0)
-        for terms, some in by_term(self.term[rows], [terms["break"] for terms in self.terms]):
+        for terms, some in by_term(self.term[rows], [terms.get("break") for terms in self.terms]):
             if isinstance(terms, BreakTerms) and terms.planned:
                 length[some] -= np.where(length[some] > terms.after, np.minimum(terms.length, length[some]), 0)
         return ints(length)
 
-    # --- prices and pieces
+    # --- worked time
 
-    def _prices(self, billed: Bools, item: Codes) -> tuple[Codes, PriceBook]:
-        sites = self.activity.site.values
-        packed = self.activity.site.codes.astype(np.int64) * len(self.items) + item
-        used = np.zeros(max(len(sites), 1) * len(self.items), dtype=np.bool_)
-        used[packed[billed]] = True
-        occurring = np.flatnonzero(used)
-        number = np.zeros(len(used), dtype=np.int32)
-        number[occurring] = np.arange(len(occurring))
-        pairs = [(sites[int(pair) // len(self.items)], self.items[int(pair) % len(self.items)]) for pair in occurring]
-        return number[packed], price_book(self.book, pairs, self.first_day, self.last_day)
-
-    def _pieces(
-        self, worked: Bools, pair: Codes, prices: PriceBook
-    ) -> tuple[Ints, Ints, Parts, dict[str, Ints], Programs | None]:
-        """Stages 4 to 7 for worked rows: segments, and the seconds of each segment in each piece kind."""
-        rows = np.flatnonzero(worked)
-        seconds, fill = (np.zeros(len(worked), dtype=np.int64) for _ in range(2))
-        stretch = Stretch(*(getattr(self.stretch, name)[rows] for name in ("start", "end", "off", "on")))
-        if len(rows):
-            first = self.lines.day[self.lines.cell(self.zone[rows], stretch.start)]
-            last = self.lines.day[self.lines.cell(self.zone[rows], stretch.end)]
-            refuse_uncovered(_used_windows(self.book), self.book.holidays, int(first.min()), int(last.max()))
-        seconds[rows] = self._elapsed(*(self.stretch_zeroed(name, worked) for name in ("start", "end", "off", "on")))[rows]
+    def _lengths_worked(self) -> tuple[Ints, Ints]:
+        """The worked seconds of rows that are billed as worked, and what is missing to their minimum."""
+        seconds = np.where(self.worked, self._elapsed(), 0)
         if bool((seconds < 0).any()):
             raise RatingError(
                 f"{self._name(int(np.flatnonzero(seconds < 0)[0]))}: by the wall clock this shift has less than no time; use elapsed hours"
             )
-        if "minimum" in self.slots and len(rows):
-            self._ask("minimum", worked)
-            applies = np.array(
-                [decision.answers[0] == "applies" for decision in self.decisions["minimum"]] or [False], dtype=np.bool_
-            )
-            asked = self.decided["minimum"]
-            least = ints([terms["min-hours"] for terms in self.terms] or [0])[self.term]
-            fill = np.where(worked & (asked >= 0) & applies[asked], np.maximum(least - seconds, 0), 0)
-        parts = cut(
-            self.lines, self.zone[rows], prices, pair[rows], stretch, self.activity.day[rows], self.book.calendar.price_at
-        )
-        if not len(rows):
-            return seconds, fill, parts, {name: ints([]) for name in ("part", "kind", "seconds")}, None
-        found = programs(
-            self.book, self.slots, self.decider, _facts_of(self.facts, rows), codes(prices.epoch(self.activity.day[rows]))
-        )
-        wall = self.wall[rows][parts.row]
-        piece_part, piece_kind, piece_seconds = [], [], []
-        program = found.program[parts.row]
-        for number, pieces in enumerate(found.programs):
-            some = np.flatnonzero(program == number)
-            if not len(some):
-                continue
-            for by_wall in (False, True):
-                mine = some[wall[some] == by_wall]
-                for kind, states in pieces if len(mine) else ():
-                    length = self._seconds_in(states, rows, parts, mine, by_wall, alone=len(pieces) == 1)
-                    there = np.flatnonzero(length)
-                    if len(there) and found.kinds[kind].refusal:
-                        raise RatingError(f"{self._name(int(rows[parts.row[mine[there[0]]]]))}: {found.kinds[kind].refusal}")
-                    piece_part.append(mine[there])
-                    piece_kind.append(np.full(len(there), kind, dtype=np.int64))
-                    piece_seconds.append(length[there])
-        pieces_found = {
-            "part": np.concatenate(piece_part),
-            "kind": np.concatenate(piece_kind),
-            "seconds": np.concatenate(piece_seconds),
-        }
-        if bool((pieces_found["seconds"] < 0).any()):
-            part = int(pieces_found["part"][np.flatnonzero(pieces_found["seconds"] < 0)[0]])
-            raise RatingError(
-                f"{self._name(int(rows[parts.row[part]]))}: by the wall clock a piece of this shift has less than no time; use elapsed hours"
-            )
-        if not np.array_equal(group_sums(rows[parts.row[pieces_found["part"]]], pieces_found["seconds"], len(worked)), seconds):
-            raise InvariantError(
-                "the pieces of a shift do not add up to its time; this is a fault of the engine, nothing was written"
-            )
-        absolute = Parts(rows[parts.row], parts.segment, parts.start, parts.end, parts.off, parts.on, parts.day)
-        return seconds, fill, absolute, pieces_found, found
+        fill = np.zeros(len(seconds), dtype=np.int64)
+        if "minimum" in self.ready.slots:
+            self._ask("minimum", self.worked)
+            for number, decision in enumerate(self.decisions["minimum"]):
+                least = _least(decision.answers[0], self.terms)
+                if any(least):
+                    rows = np.flatnonzero(self.decided["minimum"] == number)
+                    fill[rows] = np.maximum(ints(least)[self.term[rows]] - seconds[rows], 0)
+        return seconds, fill
 
-    def stretch_zeroed(self, name: str, rows: Bools) -> Ints:
-        """A column of the worked stretch with 0 where a row has none."""
-        column: Ints = getattr(self.stretch, name)
-        return np.where(rows & (column != NONE), column, 0)
+    def _runs(self) -> tuple[Parts, Runs]:
+        """Stages 4 and 6: segments cut where prices change, and their time cut where bands begin."""
+        rows = np.flatnonzero(self.worked)
+        whole = len(rows) == len(self.worked)
+        stretch = (
+            self.stretch if whole else Stretch(*(getattr(self.stretch, name)[rows] for name in ("start", "end", "off", "on")))
+        )
+        zone, activity = self.zone[rows], self.activity
+        if len(rows):
+            first, last = (self.lines.day[self.lines.cell(zone, times)] for times in (stretch.start, stretch.end))
+            refuse_uncovered(_used_windows(self.book), self.book.holidays, int(first.min()), int(last.max()))
+        self.parts = cut(
+            self.lines, zone, self.ready.prices, self.pair[rows], stretch, activity.day[rows], self.book.calendar.price_at, rows
+        )
+        runs = runs_of(self.parts)
+        self.case = self.ready.programs.case_of(self.facts, self.ready.prices.epoch(activity.day))
+        keys = RowKeys(
+            activity.worker.codes, self.site, codes(self.ready.account_of[self.site]), self.item, self.zone, self.wall, activity.at,
+            np.maximum(activity.numbers["closeout"], 0) if "closeout" in activity.numbers else np.zeros(len(activity), dtype=np.int64),
+            {"site": len(self.ready.sites), "account": len(self.book.accounts), "item": len(self.ready.items)}, self.charged,
+        )  # fmt: skip
+        for each in self.sums:
+            runs = each.banded(runs, keys, self._states_of)
+        if not bool(self.charged.all()):
+            runs = runs.take(np.flatnonzero(self.charged[runs.row]))
+        runs.check()
+        return self.parts, runs
 
-    def _seconds_in(self, states: frozenset[int], rows: Ints, parts: Parts, some: Ints, wall: bool, *, alone: bool) -> Ints:
-        start, end, off, on = parts.start[some], parts.end[some], parts.off[some], parts.on[some]
-        if alone and not wall:
-            return (end - start) - (on - off)
-        zone = self.zone[rows[parts.row[some]]]
-        length = self.lines.seconds(states, zone, start, end, wall)
-        broken = np.flatnonzero(on > off)
-        length[broken] -= self.lines.seconds(states, zone[broken], off[broken], on[broken], wall)
-        return length
+    def _states_of(self, accumulator: str, runs: Runs) -> tuple[Codes, list[frozenset[int]]]:
+        """The window states whose time counts for an accumulator: a number for each run, and the sets."""
+        programs = self.ready.programs
+        radix = 1 << len(programs.bands)
+        code = self.case[runs.row] * np.int64(radix) + runs.band
+        occurs = np.zeros(max(len(programs.cases), 1) * radix, dtype=np.int32)
+        occurs[code] = 1
+        known: dict[frozenset[int], int] = {}
+        for each in np.flatnonzero(occurs).tolist():
+            states = programs.counting(accumulator, each // radix, each % radix)
+            occurs[each] = known.setdefault(states, len(known))
+        return occurs[code], list(known)
 
     # --- charges
 
-    def _charges(
-        self,
-        billed: Bools,
-        form: Ints,
-        fixed: Ints,
-        seconds: Ints,
-        fill: Ints,
-        item: Codes,
-        pair: Codes,
-        prices: PriceBook,
-        parts: Parts,
-        pieces: Mapping[str, Ints],
-        kinds: Sequence[PieceKind],
-    ) -> tuple[Charges, tuple[Recipe, ...]]:
-        """Stages 8 and 9: the time of each row as a quantity, shared over its pieces; charges by component, with their prices."""
-        digits, half = self.book.rounding.quantity[self.kind.unit]
-        day = self.activity.day
-        fill_rows, flat_rows = np.flatnonzero(fill > 0), np.flatnonzero(billed & (form >= 2) & (fixed > 0))
-        segments = np.zeros(len(billed), dtype=np.int64)
-        np.maximum.at(segments, parts.row, parts.segment + 1)
-        labels = sorted({kind.label for kind in kinds})
-        rank = ints([labels.index(kind.label) for kind in kinds] or [0])
-        none = np.zeros(len(flat_rows), dtype=np.int64)
-        row = np.concatenate([parts.row[pieces["part"]], fill_rows, flat_rows])
-        segment = np.concatenate([parts.segment[pieces["part"]], segments[fill_rows], none])
-        length = np.concatenate([pieces["seconds"], fill[fill_rows], fixed[flat_rows]])
-        place = np.concatenate([rank[pieces["kind"]], np.zeros(len(fill_rows), dtype=np.int64), none])
-        total = rounded_down(np.where(form >= 2, fixed, seconds + fill) * 10**digits, _HOUR, half) * billed
-        quantity = np.zeros(len(row), dtype=np.int64)
-        order = np.lexsort((place, segment, row))
-        quantity[order] = share_out(row[order], length[order] * 10**digits, _HOUR, total)
-        for nothing in np.flatnonzero(billed & (total == 0)).tolist():
-            self.stopped.setdefault(nothing, ("not billed", "rounds-to-nothing"))
-        blocks = _Blocks()
-        worked, filled, flat = np.split(quantity, [len(pieces["part"]), len(pieces["part"]) + len(fill_rows)])
-        self._time_charges(blocks, kinds, parts, pieces, worked, prices.row(pair[parts.row], parts.day))
-        blocks.add(
-            "fill",
-            "fill",
-            Recipe(),
-            fill_rows,
-            segments[fill_rows],
-            filled,
-            prices.row(pair[fill_rows], day[fill_rows]),
-            day[fill_rows],
-        )
-        times = self.activity.times
-        for code, name in ((2, "fixed"), (3, "scheduled")):
-            some = np.flatnonzero(form[flat_rows] == code)
-            rows = flat_rows[some]
-            span = (times["scheduled_start"][rows], times["scheduled_end"][rows]) if name == "scheduled" else None
-            blocks.add(name, name, Recipe(), rows, none[some], flat[some], prices.row(pair[rows], day[rows]), day[rows], span)
-        return blocks.charges(item, prices, digits)
+    def _charges(self, charged: Bools, fill: Ints, parts: Parts, runs: Runs) -> list[Block]:
+        """Stages 7 to 9: time as quantities by component, with their prices."""
+        parts.check()
+        ready = self.ready
+        program = programs_of(ready, self.case[runs.row], runs.band)
+        even = even_rows(parts, runs, fill * charged, quantity_unit(self.digits), self.lines.width) & ~self.wall
+        may_refuse = refused_kinds(ready)
+        if bool(may_refuse.any()):
+            even[runs.row[may_refuse[program]]] = False
+        if self.keep:
+            place, kind, seconds = by_kind(
+                measured(ready, runs, self.zone[runs.row], self.wall[runs.row]), program, np.arange(len(runs))
+            )
+            self.pieces = _told(runs, place, kind, seconds)
+        smooth = even[runs.row]
+        quantities: dict[int, Ints] = {}
+        all_smooth = bool(smooth.all())
+        if all_smooth or bool(smooth.any()):
+            some, which = (runs, program) if all_smooth else (runs.take(np.flatnonzero(smooth)), program[smooth])
+            it = measured(ready, some, self.zone[some.row], np.zeros(1, dtype=np.bool_))
+            unit = quantity_unit(self.digits) or 1
+            quantities = {number: seconds // unit for number, seconds in by_component(it, which, len(parts.row)).items()}
+        fill_segment = np.zeros(len(fill), dtype=np.int64)
+        fill_given = np.zeros(len(fill), dtype=np.int64)
+        if not bool(even.all()):
+            np.maximum.at(fill_segment, parts.row, parts.segment + 1)
+            self._share(
+                quantities,
+                fill_given,
+                parts,
+                runs.take(np.flatnonzero(~smooth)),
+                program[~smooth],
+                fill * charged * ~even,
+                fill_segment,
+            )
+        blocks = self._time_blocks(quantities, parts)
+        rows = np.flatnonzero(fill_given)
+        blocks.append(self._row_block(_FILL, rows, fill_segment[rows], fill_given[rows]))
+        for form in ("fixed", "scheduled"):
+            rows = np.flatnonzero(charged & (self.form == _FORMS.index(form)) & (self.quantity != 0))
+            blocks.append(self._row_block(_FLAT[form], rows, np.zeros(len(rows), dtype=np.int64), self.quantity[rows]))
+        self._check_quantities(blocks, charged)
+        return [block for block in blocks if len(block)]
 
-    def _time_charges(
+    def _share(
         self,
-        blocks: _Blocks,
-        kinds: Sequence[PieceKind],
+        quantities: dict[int, Ints],
+        fill_given: Ints,
         parts: Parts,
-        pieces: Mapping[str, Ints],
-        quantity: Ints,
-        part_row: Ints,
+        runs: Runs,
+        program: Codes,
+        fill: Ints,
+        fill_segment: Ints,
     ) -> None:
-        """Charges of worked time: pieces of one segment with one component are one charge; each own-line premium is one more."""
-        components: dict[tuple[Recipe, str, str], list[int]] = {}
-        for number, kind in enumerate(kinds):
-            components.setdefault((kind.recipe, kind.component, "worked"), []).append(number)
-            for own in kind.own:
-                components.setdefault((own, f"own:{own.own}", "own-line"), []).append(number)
-        for (recipe, name, basis), members in components.items():
-            some = np.flatnonzero(np.isin(pieces["kind"], members))
-            part, amount = pieces["part"][some], quantity[some]
-            if len(members) > 1:
-                part, place = np.unique(part, return_inverse=True)
-                amount = ints(group_sums(ints(place), amount, len(part)))
-            span = (parts.start[part], parts.end[part])
-            blocks.add(basis, name, recipe, parts.row[part], parts.segment[part], amount, part_row[part], parts.day[part], span)
+        """Adds the quantities of rows that need sharing, by component and part, and those of their fill by row."""
+        try:
+            pieces = by_kind(measured(self.ready, runs, self.zone[runs.row], self.wall[runs.row]), program, np.arange(len(runs)))
+            shared = shared_out(self.ready, parts, pieces, runs, fill, fill_segment, self.quantity, self.digits)
+        except UndecidedTimeError as error:
+            raise RatingError(f"{self._name(int(runs.row[error.run]))}: {error}") from error
+        for number in np.unique(shared.component).tolist():
+            mine = shared.component == number
+            column = quantities.setdefault(number, np.zeros(len(parts.row), dtype=np.int64))
+            np.add.at(column, shared.part[mine], shared.quantity[mine])
+        fill_given[shared.fill["row"]] = shared.fill["quantity"]
+
+    def _time_blocks(self, quantities: Mapping[int, Ints], parts: Parts) -> list[Block]:
+        price_row = self.ready.prices.row(self.pair[parts.row], parts.day)
+        found = []
+        for number, quantity in quantities.items():
+            some = np.flatnonzero(quantity)
+            component = self.ready.programs.components[number]
+            columns = (parts.row, parts.segment, quantity, price_row, parts.day, parts.start, parts.end)
+            found.append(self._block(component, number, *(column[some] for column in columns)))
+        return found
+
+    def _row_block(self, component: Component, rows: Ints, segment: Ints, quantity: Ints) -> Block:
+        """Charges of whole rows at the price of their dating days."""
+        day, times = self.activity.day[rows], self.activity.times
+        start, end = empty_span(len(rows))
+        if component.basis == "scheduled":
+            start, end = times["scheduled_start"][rows], times["scheduled_end"][rows]
+        price_row = self.ready.prices.row(self.pair[rows], day)
+        return self._block(
+            component, self.ready.programs.component(component), rows, segment, quantity, price_row, day, start, end
+        )
+
+    def _block(
+        self,
+        component: Component,
+        number: int,
+        row: Ints,
+        segment: Ints,
+        quantity: Ints,
+        price_row: Ints,
+        day: Ints,
+        start: Ints,
+        end: Ints,
+    ) -> Block:
+        if bool((price_row < 0).any()) or bool((self.pair[row] < 0).any()):
+            raise InvariantError("a charge has no price row; this is a fault of the engine, nothing was written")
+        recipe = component.recipe
+        made = self.ready.prices.made(recipe, price_row)
+        text = recipe.own or "+".join(recipe.premiums)
+        shown = Coded((text,), np.zeros(len(row), dtype=np.int32))
+        if recipe.combine == "largest":
+            shown = Coded(recipe.premiums, codes(made.winner[price_row]))
+        return Block(
+            component,
+            number,
+            row,
+            segment,
+            quantity,
+            price_row,
+            made.units[price_row],
+            made.digits[price_row],
+            day,
+            start,
+            end,
+            shown,
+        )
+
+    def _check_quantities(self, blocks: Sequence[Block], charged: Bools) -> None:
+        found = np.zeros(len(self.activity), dtype=np.int64)
+        for block in blocks:
+            if block.component.basis != "own-line":
+                np.add.at(found, block.row, block.quantity)
+        check_sums(self.quantity, found, np.flatnonzero(charged))
 
     def _name(self, row: int) -> str:
         activity = self.activity
         return f"{activity.kind} {activity.id[row]} at {activity.site.text(row)} on {day_of(int(activity.day[row]))}"
 
 
-_ORDINAL = day_of(0).toordinal()
+def _told(runs: Runs, place: Ints, kind: Ints, seconds: Ints) -> dict[str, Ints]:
+    """Pieces for those who ask why: one for each part, kind and set of bands, with where its runs begin and end."""
+    keys = list(zip(runs.part[place].tolist(), runs.band[place].tolist(), kind.tolist(), strict=True))
+    found: dict[tuple[int, int, int], list[int]] = {}
+    for key, run, length in sorted(zip(keys, place.tolist(), seconds.tolist(), strict=True)):
+        start, end = int(runs.start[run]), int(runs.end[run])
+        if key in found:
+            found[key] = [found[key][0] + length, min(found[key][1], start), max(found[key][2], end)]
+        else:
+            found[key] = [length, start, end]
+    columns = {name: ints([key[at] for key in found]) for at, name in enumerate(("part", "band", "kind"))}
+    return columns | {
+        name: ints([values[at] for values in found.values()]) for at, name in enumerate(("seconds", "start", "end"))
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Charges with one component and one recipe, as they are made."""
-
-    basis: str
-    component: str
-    recipe: int
-    row: Ints
-    segment: Ints
-    quantity: Ints
-    price_row: Ints
-    day: Ints
-    start: Ints
-    end: Ints
+def _least(answer: str, terms: Sequence[Mapping[str, object]]) -> list[int]:
+    """The least seconds that an answer of `minimum` asks for, under each terms."""
+    if answer == "none":
+        return [0 for _ in terms]
+    word, _, much = answer.partition(" ")
+    if word == "at-least" and not much.startswith("term "):
+        return [int(much.removesuffix("s")) for _ in terms]
+    name = much.removeprefix("term ") if word == "at-least" else "min-hours"
+    return [value if isinstance(value := each.get(name), int) else 0 for each in terms]
 
 
-class _Blocks:
-    """Charges as they are made, block by block."""
-
-    def __init__(self) -> None:
-        self._blocks: list[_Block] = []
-        self._recipes: dict[Recipe, int] = {}
-
-    def add(
-        self,
-        basis: str,
-        component: str,
-        recipe: Recipe,
-        row: Ints,
-        segment: Ints,
-        quantity: Ints,
-        price_row: Ints,
-        day: Ints,
-        times: tuple[Ints, Ints] | None = None,
-    ) -> None:
-        """One more block; charges of no quantity are left out."""
-        some = np.flatnonzero(quantity)
-        if not len(some):
-            return
-        empty = np.full(len(row), NONE, dtype=np.int64)
-        number = self._recipes.setdefault(recipe, len(self._recipes))
-        columns = (row, segment, quantity, price_row, day, *(times or (empty, empty)))
-        self._blocks.append(_Block(basis, component, number, *(column[some] for column in columns)))
-
-    def charges(self, item: Codes, prices: PriceBook, digits: int) -> tuple[Charges, tuple[Recipe, ...]]:
-        """All blocks with their prices, in order of (row, segment, component); and the recipes by number."""
-        recipes = tuple(self._recipes)
-        components = sorted({block.component for block in self._blocks})
-        shown: dict[str, int] = {"": 0}
-        price, price_digits, label = ([ints([])] for _ in range(3))
-        for block in self._blocks:
-            made, at = _prices_of(prices, recipes[block.recipe], block.price_row)
-            price.append(made.units[at])
-            price_digits.append(made.digits[at])
-            label.append(_shown(shown, recipes[block.recipe], made.winner)[at])
-
-        def each(value: Callable[[_Block], int]) -> Ints:
-            return np.concatenate([ints([]), *(np.full(len(block.row), value(block), dtype=np.int64) for block in self._blocks)])
-
-        def column(name: str) -> Ints:
-            return np.concatenate([ints([]), *(getattr(block, name) for block in self._blocks)])
-
-        row, segment, component = column("row"), column("segment"), each(lambda block: components.index(block.component))
-        order = np.lexsort((component, segment, row))
-        charges = Charges(
-            row=row[order],
-            segment=segment[order],
-            basis=codes(each(lambda block: BASES.index(block.basis))[order]),
-            component=Coded(tuple(components), codes(component[order])),
-            item=item[row[order]],
-            quantity=column("quantity")[order],
-            quantity_digits=digits,
-            price=np.concatenate(price)[order],
-            price_digits=np.concatenate(price_digits)[order],
-            day=column("day")[order],
-            start=column("start")[order],
-            end=column("end")[order],
-            recipe=codes(each(lambda block: block.recipe)[order]),
-            price_row=column("price_row")[order],
-            shown=Coded(tuple(shown), codes(np.concatenate(label)[order])),
-        )
-        return charges, recipes
-
-
-def _prices_of(prices: PriceBook, recipe: Recipe, price_row: Ints) -> tuple[Made, Ints]:
-    """What a recipe makes of the distinct price rows, and which of them each charge has."""
-    if bool((price_row < 0).any()):
-        raise InvariantError("a charge has no price row; this is a fault of the engine, nothing was written")
-    used = np.zeros(len(prices.rows), dtype=np.bool_)
-    used[price_row] = True
-    distinct = np.flatnonzero(used)
-    place = np.zeros(len(prices.rows), dtype=np.int64)
-    place[distinct] = np.arange(len(distinct))
-    return prices.make(recipe, distinct), place[price_row]
-
-
-def _shown(shown: dict[str, int], recipe: Recipe, winner: Ints) -> Ints:
-    """The number of the premiums that a description names (ids joined by `+`), for each made price; new ones are added to `shown`."""
-    if recipe.own:
-        return np.full(len(winner), shown.setdefault(recipe.own, len(shown)), dtype=np.int64)
-    if recipe.combine == "largest":
-        return ints([shown.setdefault(premium, len(shown)) for premium in recipe.premiums])[winner]
-    return np.full(len(winner), shown.setdefault("+".join(recipe.premiums), len(shown)), dtype=np.int64)
-
-
-def _facts_of(facts: Facts, rows: Ints) -> Facts:
-    touches = facts.touches
-    return Facts(
-        texts={name: text.take(rows) for name, text in facts.texts.items()},
-        lengths={name: length[rows] for name, length in facts.lengths.items()},
-        day=facts.day[rows],
-        term=facts.term[rows],
-        terms=facts.terms,
-        timelines=facts.timelines,
-        start_state=facts.start_state[rows],
-        touches=lambda window: touches(window)[rows],
-    )
-
-
-def _with_texts(facts: Facts, texts: Mapping[str, Coded]) -> Facts:
-    return replace(facts, texts=texts)
+def _always(column: Ints) -> Callable[[], Ints]:
+    return lambda: column
 
 
 def _used_windows(book: RuleBook) -> list[Window]:

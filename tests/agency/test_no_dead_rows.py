@@ -177,7 +177,7 @@ def test_every_price_of_every_table_and_override_prices_a_shift() -> None:
     rated = baseline()
     used: set[str] = set()
     for number, recipe_number in {(int(a), int(b)) for a, b in zip(rated.charges.price_row, rated.charges.recipe, strict=True)}:
-        row, recipe = rated.prices.rows[number], rated.recipes[recipe_number]
+        row, recipe = rated.prices.price_row(number), rated.recipes[recipe_number]
         assert row.base is not None
         used.add(row.base.id)
         for premium in (*recipe.premiums, recipe.own):
@@ -201,7 +201,7 @@ def test_a_formula_has_two_versions_in_different_years_and_each_is_used_where_it
     for at in range(len(rated.charges)):
         recipe = rated.recipes[int(rated.charges.recipe[at])]
         item = rated.items[int(rated.charges.item[at])]
-        row = rated.prices.rows[int(rated.charges.price_row[at])]
+        row = rated.prices.price_row(int(rated.charges.price_row[at]))
         year = date.fromordinal(int(days[at]) + date(1970, 1, 1).toordinal()).year
         if recipe.premiums == ("night",) and item == "CNA" and row.base is not None and year in seen:
             seen[year].add(Decimals(int(rated.charges.price[at]) - row.base.value.units, 2))

@@ -117,11 +117,13 @@ def test_the_canonical_backup_is_the_same_by_rows_and_by_columns() -> None:
 
 @pytest.mark.parametrize("column", ["quantity", "price"])
 def test_charges_and_segments_are_checked_at_their_borders(column: str) -> None:
-    rated = october(*ROWS).rated
+    whole = october(*ROWS).rated
+    rated = Rater(book()).rate(whole.activity, inside=True)
+    assert rated.inside is not None
     charges = rated.charges
     with pytest.raises(InvariantError, match=f"charges: column '{column}' is float64"):
         replace(charges, **{column: getattr(charges, column).astype(np.float64)}).check()
     with pytest.raises(InvariantError, match=r"charges: the key \(row, segment, component\) is not strictly increasing"):
         replace(charges, row=charges.row[::-1]).check()
     with pytest.raises(InvariantError, match=r"segments: the key \(row, segment\) is not strictly increasing"):
-        replace(rated.parts, segment=rated.parts.segment * 0, row=rated.parts.row * 0).check()
+        replace(rated.inside.parts, segment=rated.inside.parts.segment * 0, row=rated.inside.parts.row * 0).check()

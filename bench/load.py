@@ -1,0 +1,109 @@
+"""`python -m bench.load [--rounds 3]`: how long a rule book of 50,000 rate rows takes to load, from its files and from the cache.
+
+Two books, of rows in one line and of rows in five lines, each as one file and as 50 files. Every figure is of a fresh process, whose
+modules are imported before it starts to count: reading the files is in it, starting Python is not. The median of the rounds is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from textwrap import dedent
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "out" / "bench" / "load"
+GEOS, ITEMS = 100, 500
+HEAD = "format: 1\nkind: rate-table\ntable: geo-base\nunit: hour\ncurrency: USD\nkey: [geo, item]\nreason: price list\nrates:\n"
+FLOW = "  - {{ geo: {geo}, item: {item}, prices: {{ 2024-01-01: {old}, 2026-01-01: {new} }} }}\n"
+LINES = "  - geo: {geo}\n    item: {item}\n    prices:\n      2024-01-01: {old}\n      2026-01-01: {new}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A book: the form of its rows, and over how many files they are spread."""
+
+    rows: str
+    files: int
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / f"{self.rows}-{self.files}"
+
+
+CASES = [Case(rows, files) for rows in ("flow", "lines") for files in (1, 50)]
+
+
+def write(case: Case) -> None:
+    """Writes the book of a case: a hundred geos, five hundred items, a price for each of both; rules and accounts of the workload."""
+    from bench.rulebook import RULES
+
+    shutil.rmtree(case.folder, ignore_errors=True)
+    rows = list(_rows(FLOW if case.rows == "flow" else LINES))
+    each = len(rows) // case.files
+    tables = {f"rates/geo/{n:02d}.yaml": HEAD + "".join(rows[n * each : (n + 1) * each]) for n in range(case.files)}
+    items = "".join(f"  - {{ item: S{n}, name: Specialty {n}, price: geo-base, tax-class: exempt }}\n" for n in range(ITEMS))
+    made = {
+        "rules/items.yaml": f"format: 1\nkind: items\nitems:\n{items}",
+        "rules/holidays.yaml": "format: 1\nkind: holidays\nholidays: bench\nfrom: 2024-01-01\nto: 2027-01-01\n"
+        "days:\n  - { holiday: new-year, actual: 2026-01-01, observed: 2026-01-01 }\n",
+        "rates/accounts/acme.yaml": "format: 1\nkind: account\naccount: acme\ncurrency: USD\n"
+        "sites:\n  - { site: acme-east, zone: UTC, geo: { 2024-01-01: G00 } }\n",
+    }
+    for path, text in {**RULES, **tables, **made}.items():
+        target = case.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+
+
+def _rows(form: str) -> Iterator[str]:
+    for geo in range(GEOS):
+        for item in range(ITEMS):
+            cents = 3000 + (geo * 37 + item * 11) % 9000
+            old, new = (f"{each // 100}.{each % 100:02d}" for each in (cents, cents + 150))
+            yield form.format(geo=f"G{geo:02d}", item=f"S{item}", old=old, new=new)
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """Loads a book in this process and says how long it took."""
+    from engine.ratebook.build import build
+    from engine.ratebook.files import read_workspace_files
+
+    cpu, wall = time.process_time(), time.perf_counter()
+    book = build(read_workspace_files(folder))
+    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall, "meaning": book.meaning}
+
+
+def measure(case: Case, *words: str) -> dict[str, Any]:
+    """Loads the book of a case in a process of its own."""
+    command = [sys.executable, "-m", "bench.load", "--folder", str(case.folder), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.load")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path)
+    words = parser.parse_args()
+    if words.folder:
+        print(json.dumps(load(words.folder)))
+        return
+    print("rows   files  cold: cpu    wall")
+    for case in CASES:
+        write(case)
+        cold = [measure(case) for _ in range(words.rounds)]
+        print(f"{case.rows:<5} {case.files:>6}  {median(r['cpu'] for r in cold):>9.2f} {median(r['wall'] for r in cold):>7.2f}")
+
+
+if __name__ == "__main__":
+    main()
