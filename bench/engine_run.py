@@ -32,7 +32,7 @@ from engine.ratebook.build import build
 from engine.steps.rate import Rater
 
 FIRST = day_number(day_of(0))
-CHUNK = 262_144
+CHUNK = 131_072
 MONTHS = month_of(day_of(DAYS - 1)) + 1
 COMPONENT = {
     "base": "base", "own:night": "night", "own:weekend": "weekend", "own:holiday": "holiday", "own:overtime": "overtime",
@@ -125,12 +125,12 @@ class Fold:
         self.sums = np.zeros((len(lines.COMPONENTS), len(lines.SUMS), self.slots), dtype=np.int64)
 
     def add(self, block: Block, day: Ints) -> Ints:
-        """Adds a block; `day` is each charge's day of start. Returns the cents of each charge."""
+        """Adds a block; `day` is each row's day of start. Returns the cents of each charge."""
         cents = cents_of(block, self.digits)
         quarters, odd = np.divmod(block.quantity * 4, 10**self.digits)
         if odd.any():
             raise SystemExit("a charge is not a whole number of quarter-hours")
-        slot = self.first_slot[block.price_row] + self.month[day - self.ready.prices.first_day]
+        slot = self.first_slot[block.price_row] + self.month[day - self.ready.prices.first_day][block.column("row")]
         counts, quarter_sums, cent_sums = self.sums[lines.COMPONENTS.index(COMPONENT[block.component.name])]
         counts += np.bincount(slot, minlength=self.slots)
         np.add.at(quarter_sums, slot, quarters)
@@ -168,9 +168,9 @@ class Kept:
     def add(self, streamed: Streamed, cents: list[Ints]) -> None:
         """Adds the charges of a chunk."""
         blocks = streamed.blocks
-        row = np.concatenate([block.row for block in blocks])
+        row = np.concatenate([block.column("row") for block in blocks])
         component = np.repeat([block.number for block in blocks], [len(block) for block in blocks])
-        segment = np.concatenate([block.segment for block in blocks])
+        segment = np.concatenate([block.column("segment") for block in blocks])
         packed = (((row << 12 | segment) << 8 | component) << 24) | np.arange(len(row))
         packed.sort()
         order = packed & ((1 << 24) - 1)
@@ -226,7 +226,7 @@ def run(made: Workload, book: Path, target: Path, charges: Path | None = None) -
 
     for streamed in rater.stream(ready, read()):
         lap("rate")
-        cents = [fold.add(block, streamed.activity.day[block.row]) for block in streamed.blocks]
+        cents = [fold.add(block, streamed.activity.day) for block in streamed.blocks]
         count += sum(len(block) for block in streamed.blocks)
         lap("fold")
         if kept is not None:

@@ -113,20 +113,18 @@ class Activity:
                 raise InvariantError(f"activity column {name!r} is {column.dtype}, not whole numbers; nothing was written")
         if bool(np.any(self.at[1:] < self.at[:-1])):
             raise InvariantError("activity is not in order of its dating moments; nothing was written")
-        ties = np.flatnonzero(self.at[1:] == self.at[:-1])
-        frame = pl.DataFrame(
-            {
-                f"{name}_{side}": column.gather(ties + more)
-                for name, column in (("source", self.source), ("id", self.id))
-                for side, more in (("a", 0), ("b", 1))
-            }
-        )
-        same = pl.col("source_a") == pl.col("source_b")
-        later = (pl.col("source_b") > pl.col("source_a")) | (same & (pl.col("id_b") > pl.col("id_a")))
-        if len(ties) and frame.select((~later).any()).item():
+        ties = self.at[1:] == self.at[:-1]
+        if bool((ties & ~_later(self.source, self.id)).any()):
             raise InvariantError(
                 "activity of one dating moment is not in strictly increasing order of source and id; nothing was written"
             )
+
+
+def _later(source: pl.Series, ids: pl.Series) -> Bools:
+    """For each row but the last, whether the next one is later by (source, id)."""
+    last = max(len(ids) - 1, 0)
+    (one, two), (first, second) = ((column.slice(0, last), column.slice(1)) for column in (source, ids))
+    return np.asarray(((two > one) | ((two == one) & (second > first))).to_numpy())
 
 
 FateName = Literal["rejected", "elsewhere", "not billed", "held", "billed"]

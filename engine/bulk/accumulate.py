@@ -58,10 +58,15 @@ class Accumulating:
     at_start: bool
     bits: tuple[int, ...]
     _cells: list[Codes] = field(default_factory=list)
+    _alike: tuple[int, int, int] | None = None  # the view, scope and order of all runs, if they have but one
     _carried: dict[tuple[int, int, int, str], Carried] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._cells = [self.lines.windows_of(view.begins) for view in self.windows.views]
+        windows = self.windows
+        self._cells = [self.lines.windows_of(view.begins) for view in windows.views]
+        constant = len(windows.view) == 1 and len(set(windows.scope.tolist())) == 1 and len(set(windows.late.tolist())) == 1
+        if constant and all(bool((limits < NEVER).any()) and len(set(limits.tolist())) == 1 for limits in windows.limits):
+            self._alike = (int(windows.view[0]), int(windows.scope[0]), int(windows.late[0]))
 
     @property
     def name(self) -> str:
@@ -78,6 +83,10 @@ class Accumulating:
         reached = np.full((count, len(runs)), NEVER, dtype=np.int64)
         for group in self._groups(runs, keys, window):
             before, own = self._before(group, runs, keys, states_of)
+            if self._alike is not None and len(group.asked) == len(runs):
+                for number, limits in enumerate(self.windows.limits):
+                    reached[number] = self._reached(group, runs, keys, states_of, before, own, limits[:1])
+                continue
             place = self.windows.first[self.windows.site_class[keys.site[runs.row[group.asked]]]] + window[group.asked]
             for number, limits in enumerate(self.windows.limits):
                 reached[number, group.asked] = self._reached(group, runs, keys, states_of, before, own, limits[place])
@@ -127,6 +136,9 @@ class Accumulating:
     def _groups(self, runs: Runs, keys: RowKeys, window: Codes) -> Iterator[Group]:
         """The runs for which some band has a limit, by view, scope and order."""
         windows = self.windows
+        if self._alike is not None and int(window.min()) >= 0 and int(keys.worker.min()) >= 0:
+            yield Group(*self._alike, np.arange(len(runs)))
+            return
         of_class = windows.site_class[keys.site[runs.row]]
         place = np.maximum(windows.first[of_class] + window, 0)
         limited = np.logical_or.reduce([limits < NEVER for limits in windows.limits])
@@ -159,6 +171,8 @@ class Accumulating:
         name = (group.view, group.scope, group.late, "sums")
         before, groups, totals = sums_before(key, own, self._carried.get(name, NOTHING), place)
         self._carry(name, groups, totals, len(view.begins), keys)
+        if len(some) == len(group.asked) and len(old) == len(some):
+            return before, own
         first_piece = np.flatnonzero(np.r_[True, old[1:] != old[:-1]]) if len(old) else old
         of_run = np.zeros(len(runs), dtype=np.int64)
         of_run[some[old[first_piece]]] = first_piece
@@ -168,6 +182,8 @@ class Accumulating:
     def _feeding(self, group: Group, runs: Runs, keys: RowKeys) -> Ints:
         """The runs that can stand before those that are asked."""
         if group.scope == _SITE:
+            return group.asked
+        if len(group.asked) == len(runs):
             return group.asked
         workers = np.zeros(int(keys.worker.max()) + 2, dtype=np.bool_)
         workers[keys.worker[runs.row[group.asked]]] = True

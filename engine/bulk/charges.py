@@ -70,23 +70,38 @@ class Charges:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Charges of one component, as they are made: in order of row and segment; `shown` is said for all, or by each charge's code."""
+    """Charges of one component, as they are made: in order of row and segment, charge i of segment `at[i]` of `parts` (None: all of them).
+
+    `winner` says which premium a price shows, where the recipe takes the largest.
+    """
 
     component: Component
     number: int
-    row: Ints
-    segment: Ints
+    parts: Parts
+    at: Ints | None
     quantity: Ints
     price_row: Ints
     price: Ints
     price_digits: Ints
-    day: Ints
-    start: Ints
-    end: Ints
-    shown: Coded
+    winner: Ints | None
 
     def __len__(self) -> int:
-        return len(self.row)
+        return len(self.quantity)
+
+    def column(self, name: str) -> Ints:
+        """A column: one of its own, or one of its segments (row, segment, day, start, end)."""
+        if name in ("quantity", "price_row", "price", "price_digits"):
+            own: Ints = getattr(self, name)
+            return own
+        whole: Ints = getattr(self.parts, name)
+        return whole if self.at is None else whole[self.at]
+
+    def shown(self) -> tuple[tuple[str, ...], Codes]:
+        """The premiums that descriptions name, and which of them each charge does."""
+        recipe = self.component.recipe
+        if self.winner is not None:
+            return recipe.premiums, codes(self.winner)
+        return (recipe.own or "+".join(recipe.premiums),), np.zeros(len(self), dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +117,8 @@ class Streamed:
 class Inside:
     """The steps behind charges, for those who ask why: times, segments, runs and pieces of the rows, and what decided them.
 
-    `pieces`: for each part, set of bands and piece kind the seconds, and where such time begins and ends. `decisions[slot]` holds the distinct decisions of a row slot,
-    `decided[slot]` which one each row got (-1: not asked). `case` is each row's case in `programs`.
+    `pieces`: for each part, set of bands and piece kind the seconds, and where such time begins and ends. `decisions[slot]` holds the
+    distinct decisions of a row slot, `decided[slot]` which one each row got (-1: not asked). `case` is each row's case in `programs`.
     """
 
     stretch: Stretch
@@ -145,7 +160,7 @@ def charges_of(blocks: Sequence[Block], item: Codes, digits: int) -> Charges:
     count = sum(len(block) for block in blocks)
 
     def column(name: str) -> Ints:
-        return np.concatenate([ints([]), *(getattr(block, name) for block in blocks)])
+        return np.concatenate([ints([]), *(block.column(name) for block in blocks)])
 
     def each(values: Sequence[int]) -> Codes:
         return codes(np.repeat(codes(values), [len(block) for block in blocks]) if blocks else [])
@@ -154,7 +169,9 @@ def charges_of(blocks: Sequence[Block], item: Codes, digits: int) -> Charges:
     name = each([names.index(block.component.name) for block in blocks])
     order = key_order(row, segment, name, count)
     shown: dict[str, int] = {"": 0}
-    told = [codes([shown.setdefault(text, len(shown)) for text in block.shown.values])[block.shown.codes] for block in blocks]
+    told = [
+        codes([shown.setdefault(text, len(shown)) for text in texts])[code] for texts, code in (block.shown() for block in blocks)
+    ]
     return Charges(
         row=row[order],
         segment=segment[order],

@@ -40,7 +40,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Tables by number of site, day and pair. `missing` names a term that has no value yet, by number of the terms. `pair` gives the number of (site, item of the book) in `prices`, -1 where not prepared."""
+    """Tables by number of site, day and pair.
+
+    `missing` names a term that has no value yet, by number of the terms. `pair` gives the number of (site, item of the book) in `prices`,
+    -1 where not prepared.
+    """
 
     book: RuleBook
     kind: ActivityKind

@@ -27,12 +27,15 @@ class Carried:
 
     def with_totals(self, groups: Ints, totals: Ints, keep: Bools | None = None) -> Carried:
         """The same with newer sums of some groups (in increasing order); `keep` says which of the old ones are still open."""
-        old = np.isin(self.group, groups, invert=True) if len(self.group) else np.zeros(0, dtype=np.bool_)
+        if not len(groups):
+            return self if keep is None else Carried(self.group[keep], self.total[keep])
+        at = np.minimum(np.searchsorted(groups, self.group), len(groups) - 1)
+        old = groups[at] != self.group
         if keep is not None:
             old &= keep
-        group, total = np.r_[self.group[old], groups], np.r_[self.total[old], totals]
-        order = np.argsort(group, kind="stable")
-        return Carried(group[order], total[order])
+        mine = self.group[old]
+        place = np.searchsorted(groups, mine)
+        return Carried(np.insert(groups, place, mine), np.insert(totals, place, self.total[old]))
 
 
 NOTHING = Carried(ints([]), ints([]))

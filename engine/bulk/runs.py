@@ -27,7 +27,9 @@ class Runs:
         return len(self.row)
 
     def take(self, runs: Ints) -> Runs:
-        """Some of the runs."""
+        """Some of the runs, in their order."""
+        if len(runs) == len(self):
+            return self
         return Runs(self.part[runs], self.row[runs], self.start[runs], self.end[runs], self.band[runs])
 
     def cut(self, run: Ints, at: Ints) -> tuple[Runs, Ints]:
@@ -39,7 +41,7 @@ class Runs:
         first = np.cumsum(pieces) - pieces
         ordinal = np.arange(len(run)) - np.searchsorted(run, run)
         place = first[run] + 1 + ordinal
-        found = self.take(old)
+        found = Runs(self.part[old], self.row[old], self.start[old], self.end[old], self.band[old])
         found.start[place] = at
         found.end[place - 1] = at
         return found, old

@@ -55,6 +55,7 @@ class Timelines:
     offset: Codes
     jump: Ints
     everything: frozenset[int]
+    _whole: dict[int, bool] = field(default_factory=dict)
     _prefix: dict[tuple[frozenset[int], bool], tuple[Ints, Bools]] = field(default_factory=dict)
 
     def cell(self, zone: Codes, utc: Ints) -> Ints:
@@ -90,6 +91,12 @@ class Timelines:
         cell = np.searchsorted(prefix, target, side="left") - 1
         found: Ints = self.start + (cell - zone * np.int64(self.cells)) * self.width + (target - prefix[cell])
         return found
+
+    def ahead_by_whole(self, step: int) -> bool:
+        """Whether every clock is always a whole number of steps ahead of UTC."""
+        if step not in self._whole:
+            self._whole[step] = not bool((self.offset % step).any())
+        return self._whole[step]
 
     def windows_of(self, begins: Sequence[int]) -> Codes:
         """For each cell of one zone, the number of the window it lies in, where windows begin at these instants; -1 before the first."""

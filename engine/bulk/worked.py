@@ -45,6 +45,8 @@ class Parts:
 
 def nearest(values: Ints, step: int, half: Half) -> Ints:
     """Each value to the nearest multiple of `step`; a half goes later (up), earlier (down) or to the even multiple."""
+    if half == "up" and step % 2 == 0:
+        return ints((values + step // 2) // step * step)
     whole, rest = np.divmod(values, step)
     more = 2 * rest > step
     if half == "up":
@@ -54,17 +56,18 @@ def nearest(values: Ints, step: int, half: Half) -> Ints:
     return ints((whole + more) * step)
 
 
-def by_term(term: Codes, terms: Sequence[TermValue]) -> Iterator[tuple[TermValue, Ints]]:
-    """The distinct values of a term with the rows that have it; `terms[t]` is the value in the terms numbered t."""
+def by_term(term: Codes, terms: Sequence[TermValue]) -> Iterator[tuple[TermValue, Ints | None]]:
+    """The distinct values of a term with the rows that have it (None: all); `terms[t]` is the value in the terms numbered t."""
     groups: dict[TermValue, list[int]] = {}
     for number, value in enumerate(terms):
         groups.setdefault(value, []).append(number)
-    if len(groups) == 1:
-        yield terms[0], np.arange(len(term))
-        return
     for value, numbers in groups.items():
-        rows = np.flatnonzero(np.isin(term, numbers))
-        if len(rows):
+        mine = np.zeros(len(terms), dtype=np.bool_)
+        mine[numbers] = True
+        rows = ints([]) if len(groups) == 1 else np.flatnonzero(mine[term])
+        if len(groups) == 1 or len(rows) == len(term):
+            yield value, None
+        elif len(rows):
             yield value, rows
 
 
@@ -72,16 +75,24 @@ def round_times(lines: Timelines, zone: Codes, start: Ints, end: Ints, rounding:
     """Recorded intervals as billed, by one rounding; rows without times stay NONE."""
     if rounding is None or not len(start):
         return start, end
-    there = start != NONE
-    safe_start, safe_end = np.where(there, start, lines.start), np.where(there, end, lines.start)
+    missing = np.flatnonzero(start == NONE)
+    if len(missing) == len(start):
+        return start, end
     if rounding.per == "interval":
-        new_start, new_end = safe_start, safe_start + nearest(safe_end - safe_start, rounding.step, rounding.half)
+        new_start, new_end = start.copy(), start + nearest(end - start, rounding.step, rounding.half)
     else:
-        offset = lines.offset_at(zone, safe_start)
-        new_start = nearest(safe_start + offset, rounding.step, rounding.half) - offset
-        offset = lines.offset_at(zone, safe_end)
-        new_end = nearest(safe_end + offset, rounding.step, rounding.half) - offset
-    return np.where(there, new_start, NONE), np.where(there, np.maximum(new_end, new_start), NONE)
+        new_start, new_end = (_by_the_clock(lines, zone, times, rounding) for times in (start, end))
+    np.maximum(new_end, new_start, out=new_end)
+    new_start[missing] = new_end[missing] = NONE
+    return new_start, new_end
+
+
+def _by_the_clock(lines: Timelines, zone: Codes, times: Ints, rounding: PunchRounding) -> Ints:
+    """Times to the nearest step of the local clock; where every zone is whole steps from UTC, that is the nearest step of UTC."""
+    if lines.ahead_by_whole(rounding.step):
+        return nearest(times, rounding.step, rounding.half)
+    offset = lines.offset_at(zone, np.where(times == NONE, lines.start, times))
+    return nearest(times + offset, rounding.step, rounding.half) - offset
 
 
 def place_breaks(
@@ -95,10 +106,10 @@ def place_breaks(
     terms: BreakTerms | None,
 ) -> tuple[Ints, Ints]:
     """Where the break of each (rounded) shift lies, by one set of break terms; an empty stretch at the start where there is none."""
-    there = start != NONE
     off, on = start.copy(), start.copy()
-    if terms is None:
+    if terms is None or (terms.length == 0 and bool((punched[0] == NONE).all()) and bool((reported == NONE).all())):
         return off, on
+    there = start != NONE
     length = end - start
     has_punched = there & (punched[0] != NONE)
     off = np.where(has_punched, np.clip(punched[0], start, end), off)

@@ -7,13 +7,12 @@ and reading stops at the first that stands too deep.
 
 from __future__ import annotations
 
-import gc
 import io
 import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, NoReturn, TypeAlias
 
 import yaml
@@ -28,7 +27,7 @@ from yaml.events import (
 )
 
 from engine.problems import Problem, Source
-from engine.ratebook.nodes import DEPTH_MAX, Mapping, Mark, Node, Place, Sequence, Text, source_of
+from engine.ratebook.nodes import DEPTH_MAX, Mapping, Mark, Node, Place, Sequence, Text, no_collection, source_of
 from engine.ratebook.regular import regular_document
 
 __all__ = ["Mapping", "Node", "Sequence", "Text", "hidden", "read"]
@@ -44,7 +43,7 @@ def read(path: str, data: bytes) -> Node | list[Problem]:
     """The file as nodes, or everything that is wrong with its text. `path` is shown in messages."""
     reader = _Reader(path)
     node: Node | None = None
-    with _no_collection(), suppress(_Stop):
+    with no_collection(), suppress(_Stop):
         text = reader.text(data)
         node = regular_document(path, text) if reader.is_clean else None
         if node is None:
@@ -92,18 +91,6 @@ _SYNTAX = {
     ),
     "did not find expected <document start>": ("something stands after the end of the content", "Check the indentation"),
 }
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No garbage collection meanwhile: it would look again and again through the million objects of a large file (a third of the time)."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Stop(Exception):

@@ -37,7 +37,7 @@ def _text(value: object) -> str:
     """A part of the book as canonical JSON. It is written at once: to make values of JSON first takes several times as long."""
     if isinstance(value, str):
         return encode_basestring(value) if value.isascii() else canonical_json(value).decode()
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind is int:
         return str(value)
     if kind is Decimals or kind is date:

@@ -5,8 +5,10 @@ Nobody changes a node, yet their classes are not frozen: a large file has a mill
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from collections.abc import Mapping as AbstractMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -89,6 +91,18 @@ def source_of(place: Place) -> Source:
     if isinstance(place, tuple):
         return Source(*place)
     return place if isinstance(place, Source) else Source(place.name, place.line + 1, place.column + 1)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """No garbage collection meanwhile: it would look again and again through the million objects of a large book (half of the time)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Sources(AbstractMapping[str, Source]):

@@ -185,7 +185,7 @@ class _Document:
         """What stands between two commas of brackets, and where that is no longer understood."""
         parts: list[_Entry] = []
         end = 0
-        for match in iter(_ENTRY.scanner(piece).match, None):
+        while (match := _ENTRY.match(piece, end)) is not None and match.lastindex is not None:
             key, opening, words, closing, comma = match.groups()
             if closing is not None and key is not None:
                 raise _Irregular

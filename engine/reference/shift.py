@@ -190,7 +190,9 @@ class Shift:
 
     def counts(self, tick: Tick) -> tuple[str, ...]:
         """The accumulators that the time of a tick feeds."""
-        self.settle()
+        if not self._counts:
+            self.settle()
+            self._refuse_days_outside_holiday_lists(("counts",))
         windows = self.windows.at(self.site.zone, tick.start)
         if (windows, tick.over) not in self._counts:
             facts = {**self.facts, "in": windows, "over": tick.over}
@@ -243,7 +245,7 @@ class Shift:
         return -(-steps.numerator // steps.denominator) * basis.round_up
 
     def _worked(self) -> list[Charge]:
-        self._refuse_days_outside_holiday_lists()
+        self._refuse_days_outside_holiday_lists(tuple(self.book.policies))
         missing = self._missing_seconds()
         ticks = self.others.over(self)
         segments = self._segments(ticks)
@@ -354,9 +356,9 @@ class Shift:
         if any(condition.column in ("since-last", "until-next") for rule in rules for condition in rule.when):
             raise self._refusal("the policy billable reads since-last or until-next, which depend on its own answers")
 
-    def _refuse_days_outside_holiday_lists(self) -> None:
-        """Nothing is billed that needs a holiday list on a day for which it is not complete."""
-        for window in _asked_windows(self.book):
+    def _refuse_days_outside_holiday_lists(self, questions: Sequence[str]) -> None:
+        """Nothing is billed, or counted, that needs a holiday list on a day for which it is not complete."""
+        for window in _asked_windows(self.book, questions):
             listed = self.book.holidays[window.holidays] if window.holidays is not None else None
             days = {local_day(self.site.zone, tick.start) for tick in self.ticks}
             if listed is not None and not all(listed.start <= day < listed.end for day in days):
@@ -368,11 +370,12 @@ class Shift:
         return CannotPriceError(f"{self.row.id} at {self.site.site}, {self.item}, {self.row.day}: {what}")
 
 
-def _asked_windows(book: RuleBook) -> list[Window]:
-    """The windows that some condition of a policy names."""
+def _asked_windows(book: RuleBook, questions: Sequence[str]) -> list[Window]:
+    """The windows that some condition of the policies for these questions names."""
     named = {
         str(value)
-        for policy in book.policies.values()
+        for question, policy in book.policies.items()
+        if question in questions
         for rule in policy.rules
         for condition in rule.when
         if condition.type == "window"

@@ -52,9 +52,8 @@ def _whole_windows(sums: Sums, asked: Asked, accumulator: Accumulator) -> Iterat
     """Each window of a key that ends in the days asked for and has a row in it, with the first of its rows."""
     seen: set[tuple[object, ...]] = set()
     for row in sorted(sums.rows, key=lambda row: row.rank):
-        fate = sums.fate_before_policies(row)
-        if fate is not None and fate[0] != "not billed":
-            continue  # rejected, held
+        if sums.fate_before_policies(row) is not None:
+            continue  # rejected, held, or void: superseded, withdrawn, excluded
         site, beginnings = row.cell("site"), sums.beginnings
         begin = beginnings.at(accumulator, site, row.at)
         after = beginnings.after(accumulator, site, begin) if begin is not None else None
@@ -64,7 +63,7 @@ def _whole_windows(sums: Sums, asked: Asked, accumulator: Accumulator) -> Iterat
         if not asked.start <= to < asked.end:
             continue
         shift = sums.shift(row)
-        if fate is None and shift.is_held():
+        if shift.is_held():
             continue
         key = (begin, *_key(sums, accumulator, shift, begin))
         if key not in seen:

@@ -198,27 +198,30 @@ class _Run:
 
     def _worked_time(self) -> Stretch:
         """Stages 2 and 3: recorded times rounded, breaks placed."""
-        times = self.activity.times
-        start, end = times["start"].copy(), times["end"].copy()
-        breaks = [times["break_start"].copy(), times["break_end"].copy()]
-        self.scheduled = [times["scheduled_start"].copy(), times["scheduled_end"].copy()]
+        times, lines = self.activity.times, self.lines
+        pairs = (("start", "end"), ("break_start", "break_end"), ("scheduled_start", "scheduled_end"))
+        recorded, breaks, planned = ([times[first], times[last]] for first, last in pairs)
         for rounding, rows in by_term(self.term, [terms.get("punch-rounding") for terms in self.terms]):
             if not isinstance(rounding, PunchRounding):
                 continue
-            start[rows], end[rows] = round_times(self.lines, self.zone[rows], start[rows], end[rows], rounding)
-            for both, wanted in ((breaks, rounding.breaks), (self.scheduled, rounding.scheduled)):
-                if wanted:
-                    both[0][rows], both[1][rows] = round_times(
-                        self.lines, self.zone[rows], both[0][rows], both[1][rows], rounding
-                    )
-        off, on = start.copy(), start.copy()
+            for both, wanted in ((recorded, True), (breaks, rounding.breaks), (planned, rounding.scheduled)):
+                if wanted and rows is None:
+                    both[:] = round_times(lines, self.zone, both[0], both[1], rounding)
+                elif wanted and rows is not None:
+                    rounded = round_times(lines, self.zone[rows], both[0][rows], both[1][rows], rounding)
+                    both[:] = [_replaced(old, rows, new) for old, new in zip(both, rounded, strict=True)]
+        self.scheduled = planned
+        start, end = recorded
+        off, on = start, start
         for terms, rows in by_term(self.term, [terms.get("break") for terms in self.terms]):
             if not isinstance(terms, BreakTerms):
                 continue
-            off[rows], on[rows] = place_breaks(
-                self.lines, self.zone[rows], start[rows], end[rows], (breaks[0][rows], breaks[1][rows]),
-                self.activity.break_length[rows], self.kind.grid, terms,
-            )  # fmt: skip
+            some = slice(None) if rows is None else rows
+            zone, reported = self.zone[some], self.activity.break_length[some]
+            found = place_breaks(
+                lines, zone, start[some], end[some], (breaks[0][some], breaks[1][some]), reported, self.kind.grid, terms
+            )
+            off, on = found if rows is None else (_replaced(off, rows, found[0]), _replaced(on, rows, found[1]))
         return Stretch(start, end, off, on)
 
     def _facts(self) -> Facts:
@@ -378,6 +381,7 @@ class _Run:
         length = np.maximum(self.scheduled[1][rows] - self.scheduled[0][rows], 0)
         for terms, some in by_term(self.term[rows], [terms.get("break") for terms in self.terms]):
             if isinstance(terms, BreakTerms) and terms.planned:
+                some = np.arange(len(length)) if some is None else some
                 length[some] -= np.where(length[some] > terms.after, np.minimum(terms.length, length[some]), 0)
         return ints(length)
 
@@ -478,13 +482,13 @@ class _Run:
                 fill * charged * ~even,
                 fill_segment,
             )
-        blocks = self._time_blocks(quantities, parts)
         rows = np.flatnonzero(fill_given)
-        blocks.append(self._row_block(_FILL, rows, fill_segment[rows], fill_given[rows]))
+        flat = [self._row_block(_FILL, rows, fill_segment[rows], fill_given[rows])]
         for form in ("fixed", "scheduled"):
             rows = np.flatnonzero(charged & (self.form == _FORMS.index(form)) & (self.quantity != 0))
-            blocks.append(self._row_block(_FLAT[form], rows, np.zeros(len(rows), dtype=np.int64), self.quantity[rows]))
-        self._check_quantities(blocks, charged)
+            flat.append(self._row_block(_FLAT[form], rows, np.zeros(len(rows), dtype=np.int64), self.quantity[rows]))
+        self._check_quantities(flat, quantities, parts, charged)
+        blocks = [*self._time_blocks(quantities, parts), *flat]
         return [block for block in blocks if len(block)]
 
     def _share(
@@ -514,9 +518,9 @@ class _Run:
         found = []
         for number, quantity in quantities.items():
             some = np.flatnonzero(quantity)
-            component = self.ready.programs.components[number]
-            columns = (parts.row, parts.segment, quantity, price_row, parts.day, parts.start, parts.end)
-            found.append(self._block(component, number, *(column[some] for column in columns)))
+            at = None if len(some) == len(quantity) else some
+            mine = (quantity, price_row) if at is None else (quantity[some], price_row[some])
+            found.append(self._block(self.ready.programs.components[number], number, parts, at, *mine))
         return found
 
     def _row_block(self, component: Component, rows: Ints, segment: Ints, quantity: Ints) -> Block:
@@ -525,51 +529,27 @@ class _Run:
         start, end = empty_span(len(rows))
         if component.basis == "scheduled":
             start, end = times["scheduled_start"][rows], times["scheduled_end"][rows]
-        price_row = self.ready.prices.row(self.pair[rows], day)
-        return self._block(
-            component, self.ready.programs.component(component), rows, segment, quantity, price_row, day, start, end
-        )
+        parts = Parts(rows, segment, start, end, start, start, day)
+        number = self.ready.programs.component(component)
+        return self._block(component, number, parts, None, quantity, self.ready.prices.row(self.pair[rows], day))
 
-    def _block(
-        self,
-        component: Component,
-        number: int,
-        row: Ints,
-        segment: Ints,
-        quantity: Ints,
-        price_row: Ints,
-        day: Ints,
-        start: Ints,
-        end: Ints,
-    ) -> Block:
-        if bool((price_row < 0).any()) or bool((self.pair[row] < 0).any()):
+    def _block(self, component: Component, number: int, parts: Parts, at: Ints | None, quantity: Ints, price_row: Ints) -> Block:
+        if bool((price_row < 0).any()):
             raise InvariantError("a charge has no price row; this is a fault of the engine, nothing was written")
-        recipe = component.recipe
-        made = self.ready.prices.made(recipe, price_row)
-        text = recipe.own or "+".join(recipe.premiums)
-        shown = Coded((text,), np.zeros(len(row), dtype=np.int32))
-        if recipe.combine == "largest":
-            shown = Coded(recipe.premiums, codes(made.winner[price_row]))
-        return Block(
-            component,
-            number,
-            row,
-            segment,
-            quantity,
-            price_row,
-            made.units[price_row],
-            made.digits[price_row],
-            day,
-            start,
-            end,
-            shown,
-        )
+        made = self.ready.prices.made(component.recipe, price_row)
+        winner = made.winner[price_row] if component.recipe.combine == "largest" else None
+        return Block(component, number, parts, at, quantity, price_row, made.units[price_row], made.digits[price_row], winner)
 
-    def _check_quantities(self, blocks: Sequence[Block], charged: Bools) -> None:
+    def _check_quantities(self, blocks: Sequence[Block], quantities: Mapping[int, Ints], parts: Parts, charged: Bools) -> None:
+        """The time charges of a row, fill and flat ones included, have its whole quantity."""
         found = np.zeros(len(self.activity), dtype=np.int64)
+        of_part = np.zeros(len(parts.row), dtype=np.int64)
+        for number, quantity in quantities.items():
+            if self.ready.programs.components[number].basis == "worked":
+                of_part += quantity
+        np.add.at(found, parts.row, of_part)
         for block in blocks:
-            if block.component.basis != "own-line":
-                np.add.at(found, block.row, block.quantity)
+            np.add.at(found, block.column("row"), block.quantity)
         check_sums(self.quantity, found, np.flatnonzero(charged))
 
     def _name(self, row: int) -> str:
@@ -602,6 +582,13 @@ def _least(answer: str, terms: Sequence[Mapping[str, object]]) -> list[int]:
         return [int(much.removesuffix("s")) for _ in terms]
     name = much.removeprefix("term ") if word == "at-least" else "min-hours"
     return [value if isinstance(value := each.get(name), int) else 0 for each in terms]
+
+
+def _replaced(old: Ints, rows: Ints, new: Ints) -> Ints:
+    """A column with new values in some rows."""
+    found = old.copy()
+    found[rows] = new
+    return found
 
 
 def _always(column: Ints) -> Callable[[], Ints]:

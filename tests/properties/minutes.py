@@ -13,9 +13,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-MINUTE = timedelta(minutes=1)
+QUARTER = 15
+"""Clocks move, and days and weeks begin, at whole quarters of an hour, by UTC, too."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONDAY = datetime(2024, 1, 1)  # a clock reading, without a zone
 WEEK = timedelta(days=7)
+MINUTE = timedelta(minutes=1)
 
 Bands = frozenset[str]
 
@@ -35,18 +38,17 @@ class Site:
 
 @dataclass(frozen=True)
 class Worked:
-    """A shift: from one whole minute to another, and the closeout that took it, if one did."""
+    """A shift: from one minute since 1970 (UTC) to another, and the closeout that took it, if one did."""
 
     id: str
     site: str
-    start: datetime
-    end: datetime
+    start: int
+    end: int
     closeout: int | None
 
-    def minutes(self) -> Iterable[datetime]:
-        """Each minute, by the instant at which it begins."""
-        for number in range((self.end - self.start) // MINUTE):
-            yield self.start + number * MINUTE
+    def minutes(self) -> Iterable[int]:
+        """Each minute."""
+        return range(self.start, self.end)
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,11 @@ def bands(sites: Mapping[str, Site], shifts: Sequence[Worked], limits: Limits) -
     return dict(said)
 
 
-def _daily(site: Site, sites: Mapping[str, Site], shifts: Sequence[Worked], limits: Limits) -> dict[tuple[str, datetime], Bands]:
+def _daily(site: Site, sites: Mapping[str, Site], shifts: Sequence[Worked], limits: Limits) -> dict[tuple[str, int], Bands]:
     """The bands of the day, and the seventh day, of each minute worked at a site."""
     minutes_of: Counter[date] = Counter()
     days_of: defaultdict[int, set[date]] = defaultdict(set)
-    found: dict[tuple[str, datetime], Bands] = {}
+    found: dict[tuple[str, int], Bands] = {}
     for shift in _seen_from(site, sites, shifts):
         for minute in shift.minutes():
             day, week = _labels(site, minute)
@@ -99,8 +101,8 @@ def _over_the_week(
     sites: Mapping[str, Site],
     shifts: Sequence[Worked],
     limits: Limits,
-    daily: Mapping[tuple[str, datetime], Bands],
-) -> Iterable[tuple[str, datetime]]:
+    daily: Mapping[tuple[str, int], Bands],
+) -> Iterable[tuple[str, int]]:
     """The minutes worked at a site after so many of the week that count."""
     minutes_of: Counter[int] = Counter()
     for shift in _seen_from(site, sites, shifts):
@@ -130,27 +132,27 @@ def _seen_from(site: Site, sites: Mapping[str, Site], shifts: Sequence[Worked]) 
 # --- days and weeks
 
 
-def _labels(site: Site, minute: datetime) -> tuple[date, int]:
+FIFTY_DAYS = 50 * 24 * 60
+
+
+def _labels(site: Site, minute: int) -> tuple[date, int]:
     """The day and the week of a minute, as the site's clock has it."""
-    month = minute.replace(day=1, hour=0, minute=0)
-    return _calendar(site, month)[minute]
+    return _calendar(site, minute // FIFTY_DAYS)[minute // QUARTER]
 
 
-@lru_cache(maxsize=512)
-def _calendar(site: Site, month: datetime) -> Mapping[datetime, tuple[date, int]]:
-    """The labels of all minutes of a month. A clock that goes back does not bring yesterday back: a label never falls."""
-    found: dict[datetime, tuple[date, int]] = {}
-    minute = month - 2 * WEEK
+@lru_cache(maxsize=64)
+def _calendar(site: Site, number: int) -> Mapping[int, tuple[date, int]]:
+    """The labels of the quarters of an hour of fifty days. A clock that goes back does not bring yesterday back: a label never falls."""
+    found: dict[int, tuple[date, int]] = {}
     day, week = date.min, -(10**9)
-    while minute < month + timedelta(days=32):
-        clock = minute.astimezone(ZoneInfo(site.zone)).replace(tzinfo=None)
+    for quarter in range((number * FIFTY_DAYS - 24 * 60) // QUARTER, (number + 1) * FIFTY_DAYS // QUARTER):
+        clock = (EPOCH + quarter * QUARTER * MINUTE).astimezone(ZoneInfo(site.zone)).replace(tzinfo=None)
         day = max(day, (clock - site.day_starts).date())
         week = max(week, (clock - site.week_starts - MONDAY) // WEEK)
-        found[minute] = (day, week)
-        minute += MINUTE
+        found[quarter] = (day, week)
     return found
 
 
-def utc(text: str) -> datetime:
-    """An instant, written like 2026-10-05T07:00."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def utc(text: str) -> int:
+    """The minute since 1970 that is written like 2026-10-05T07:00."""
+    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - EPOCH) // MINUTE

@@ -57,33 +57,38 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """A generated case."""
+def cases(draw: st.DrawFn, *, adding_up: bool = False) -> Case:
+    """A generated case; with `adding_up` its book has accumulators, and its workers work enough to reach their bands."""
     drawn = _Drawn(draw)
     start, length = drawn.of(PERIODS)
     ground = _Ground(drawn, start, length)
+    if adding_up:
+        ground.sums = drawn.fresh().of(SUMS)
     files = {
         **SAMPLE,
         **_tables(drawn.fresh(), ground),
         **_accounts(drawn.fresh(), ground),
         "rates/terms-default.yaml": _default_terms(drawn.fresh(), ground),
-        "rules/calendar.yaml": _calendar(drawn.fresh()),
+        "rules/calendar.yaml": _calendar(drawn.fresh(), ground),
         "rules/rounding.yaml": _rounding(drawn.fresh()),
         "rules/segments.yaml": _windows(drawn.fresh()),
         "rules/holidays.yaml": _holidays(drawn.fresh(), ground),
         "rules/activity/shift.yaml": _activity(drawn.fresh(), ground),
         "rules/billable.yaml": _billable(drawn.fresh(), ground),
         "rules/item.yaml": _item(drawn.fresh()),
-        "rules/minimum.yaml": _minimum(drawn.fresh()),
+        "rules/minimum.yaml": _minimum(drawn.fresh(), ground),
         "rules/premiums-that-apply.yaml": _premiums_that_apply(drawn.fresh(), ground),
-        "rules/combine.yaml": _combine(drawn.fresh()),
+        "rules/combine.yaml": _combine(drawn.fresh(), ground),
         "rules/premiums.yaml": _premiums(drawn.fresh(), ground),
         "rules/formulas/percent-of-base.yaml": _percent_formula(drawn.fresh(), ground),
         "rules/formulas/flat.yaml": _flat_formula(drawn.fresh(), ground),
     }
+    if adding_up:
+        files["rules/accumulators.yaml"] = _accumulators(drawn.fresh(), ground)
+        files["rules/counts.yaml"] = _counts(drawn.fresh(), ground)
     for path in ("rates/accounts/acme.yaml", "rates/accounts/beta.yaml"):
         del files[path]
-    rows = _rows(drawn, ground)
+    rows = _busy_rows(drawn, ground) if adding_up else _rows(drawn, ground)
     content = {path: text.replace("USD", ground.currency).encode() for path, text in files.items()}
     return Case(content, rows, start, ground.end, ground.zones)
 
@@ -95,6 +100,8 @@ FEATURES = (
     "a rate change inside a shift",
 )
 """What the suite must see in a good share of the cases that bill something."""
+FEATURES_ADDING_UP = (*FEATURES, "overtime", "overtime in a part of a charged row", "a closeout", "rows before the period")
+"""The same for cases with accumulators."""
 
 
 def features(case: Case, outcome: Outcome) -> frozenset[str]:
@@ -116,6 +123,14 @@ def features(case: Case, outcome: Outcome) -> frozenset[str]:
         "own-line": any(charge.basis == "own-line" for charge in charges),
         "two premiums in a price": any("+" in charge.component for charge in charges),
         "three premiums in a price": any(charge.component.count("+") > 1 for charge in charges),
+        "overtime": any("overtime" in charge.component for charge in charges),
+        "overtime in a part of a charged row": any(
+            len({"overtime" in each.component for each in charges if each.row == row.number}) > 1 for row in billed
+        ),
+        "a closeout": any(row.closeout for row in billed),
+        "rows before the period": any(row.day < case.start and row.fate is None for row in outcome.rows),
+        "a late row": any(row.day < case.start for row in billed),
+        "hours to a guarantee": any(charge.basis == "window" for charge in charges),
         "a line of several charges": any(len(line.charges) > 1 for lines in outcome.lines.values() for line in lines),
     }
     fates = {" ".join(fate).strip() for fate in outcome.fates.values()}
@@ -177,6 +192,16 @@ class _Ground:
         # what changes changes on these days, and shifts are worked around them
         self.pivots = tuple(dict.fromkeys((first, *(start + timedelta(days=1 + drawn.below(length - 1)) for _ in range(2)))))
         self.has_source = drawn.once_in(6)
+        self.sums: tuple[str, ...] = ()
+
+    @property
+    def bands(self) -> list[str]:
+        """The bands of the accumulators."""
+        return [band for name in self.sums for band in _BANDS[name]]
+
+    def some_bands(self, drawn: _Drawn) -> str:
+        """One or two bands, as a condition names them."""
+        return drawn.of((drawn.of(self.bands), f"[{', '.join(dict.fromkeys((drawn.of(self.bands), drawn.of(self.bands))))}]"))
 
     def day(self, drawn: _Drawn) -> date:
         """A day on which something changes: mostly a pivot."""
@@ -312,12 +337,40 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "charge-rate": ("3.25", "0.00", "1.75"),
     "holiday-percent": ("50", "12.5", "0"),
 }
+SUMS = (
+    ("week",), ("day", "week"), ("day", "week", "run"), ("day", "run"), ("week", "four"), ("day", "week", "deal"), ("day", "week", "guarantee"),
+    ("run", "week", "day"),
+)  # fmt: skip
+"""Which accumulators a book has."""
+_BANDS = {
+    "day": ("day-8", "day-12"),
+    "week": ("week-40",),
+    "run": ("run-4",),
+    "four": ("four-50",),
+    "deal": ("deal-30",),
+    "guarantee": (),
+}
+_SUM_CHOICES: dict[str, tuple[str, ...]] = {
+    "day-start": ("00:00", "06:00", "01:30", "02:00", "19:00"),
+    "week-start": ("monday", "sunday", "sunday 02:30", "wednesday 06:00", "saturday 19:00"),
+    "workday": ("00:00", "06:00", "02:30"),
+    "scope": ("agency", "account", "site"),
+    "late": ("reorder", "append"),
+    "daily": ("8h", "6h", "0h", "none", "7h20min"),
+    "weekly": ("40h", "24h", "20h30min", "16h", "none", "12h0min1s"),
+    "workdays": ("4", "2", "1", "0"),
+    "guaranteed": ("36h", "60h", "none", "20h"),
+}
+_SUM_TYPES = {
+    "day-start": "clock", "week-start": "week-clock", "workday": "clock", "daily": "limit", "weekly": "limit", "workdays": "number",
+    "guaranteed": "limit", "contract": "day", "scope": "choice, of: [site, account, agency]", "late": "choice, of: [reorder, append]",
+}  # fmt: skip
 
 
 def _term(drawn: _Drawn, name: str) -> str:
     if name == "punch-rounding":
         return _punch_rounding(drawn)
-    return _break(drawn) if name == "break" else drawn.of(_CHOICES[name])
+    return _break(drawn) if name == "break" else drawn.of((_CHOICES | _SUM_CHOICES)[name])
 
 
 _TERMS = ("punch-rounding", "break", "hours", "combine", *_CHOICES)
@@ -329,7 +382,8 @@ def _terms(drawn: _Drawn, ground: _Ground, indent: str, *, once_in: int) -> str:
         return ""
     text = f"{indent}terms:\n"
     for since in (date(2024, 1, 1), ground.day(drawn))[: drawn.of((1, 2))]:
-        names = dict.fromkeys(drawn.of(_TERMS) for _ in range(2))
+        known = (*_TERMS, *_SUM_CHOICES, *_SUM_CHOICES) if ground.sums else _TERMS
+        names = dict.fromkeys(drawn.of(known) for _ in range(3 if ground.sums else 2))
         said = ", ".join(f"{name}: {_term(drawn, name)}" for name in names)
         text += f"{indent}  - {{ from: {since}, {said} }}\n"
     return text
@@ -338,19 +392,29 @@ def _terms(drawn: _Drawn, ground: _Ground, indent: str, *, once_in: int) -> str:
 def _default_terms(drawn: _Drawn, ground: _Ground) -> str:
     declares = SAMPLE["rates/terms-default.yaml"].split("terms:\n")[0]
     later = _terms(drawn, ground, "", once_in=3).split("\n", 1)[-1].replace("from: 2024-01-01", "from: 2024-06-01")
+    sums, sum_values = "", ""
+    if ground.sums:
+        sums = "".join(f"  {name}: {{ type: {kind} }}\n" for name, kind in _SUM_TYPES.items())
+        contract = ground.start + timedelta(days=drawn.below(ground.length + 10) - 10)
+        sum_values = f"    contract: {contract}\n" + "".join(
+            f"    {name}: {drawn.of(_SUM_CHOICES[name])}\n" for name in _SUM_CHOICES
+        )
     return (
-        f"{declares}  pays-weekend: {{ type: yes-no }}\n  charge-rate: {{ type: number }}\n  holiday-percent: {{ type: number }}\n"
+        f"{declares}{sums}  pays-weekend: {{ type: yes-no }}\n  charge-rate: {{ type: number }}\n  holiday-percent: {{ type: number }}\n"
         f"terms:\n  - from: 2024-01-01\n    punch-rounding: {_punch_rounding(drawn)}\n    break: {_break(drawn)}\n"
         f"    min-hours: {drawn.of(('0h', '0h', '10h'))}\n    hours: {drawn.of(('elapsed', 'elapsed', 'wall'))}\n    approval: required\n    cancel-notice: 24h\n"
-        f"    cancel-hours: 2h\n    combine: add\n    pays-weekend: yes\n    charge-rate: 2.50\n    holiday-percent: 33.3\n{later}"
+        f"    cancel-hours: 2h\n    combine: add\n    pays-weekend: yes\n    charge-rate: 2.50\n    holiday-percent: 33.3\n{sum_values}{later}"
     )
 
 
 # --- rules/ -------------------------------------------------------------------------------------------------------------
 
 
-def _calendar(drawn: _Drawn) -> str:
-    return f"format: 1\nkind: calendar\nsemantics: 1\nrules-at: start\nprice-at: {'start' if drawn.once_in(6) else 'segment'}\n"
+def _calendar(drawn: _Drawn, ground: _Ground) -> str:
+    text = f"format: 1\nkind: calendar\nsemantics: 1\nrules-at: start\nprice-at: {'start' if drawn.once_in(6) else 'segment'}\n"
+    if not ground.sums:
+        return text
+    return f"{text}window-at: {'start' if drawn.once_in(5) else 'segment'}\nactivity-from: 2026-01-01\n"
 
 
 def _rounding(drawn: _Drawn) -> str:
@@ -407,6 +471,9 @@ def _activity(drawn: _Drawn, ground: _Ground) -> str:
     text = text.replace("overlap: hold", f"overlap: {'accept' if drawn.once_in(4) else 'hold'}")
     text = text.replace("maximum: 24h", f"maximum: {'13h' if drawn.once_in(8) else '24h'}")
     source = "  - { column: source, type: id }\n" if ground.has_source else ""
+    if ground.sums:
+        source += "  - { column: closeout, type: whole }\n"
+        text = text.replace("columns:\n", "lengths:\n  - { length: delay, from: scheduled_start, to: start }\ncolumns:\n")
     return f"{text}{source}  - {{ column: patients, type: whole }}\n"
 
 
@@ -468,7 +535,25 @@ def _item(drawn: _Drawn) -> str:
     )
 
 
-def _minimum(drawn: _Drawn) -> str:
+def _minimum(drawn: _Drawn, ground: _Ground) -> str:
+    if ground.sums and drawn.below(2):
+        least = drawn.of(
+            ("{ at-least: 6h }", "{ at-least: { term: min-hours } }", "{ at-least: { term: cancel-hours } }", "applies")
+        )
+        near = drawn.of(
+            (
+                "since-last: { less-than: 30min }",
+                "until-next: { at-most: 12h }",
+                "since-last: { at-least: 11h, at-most: 40h }",
+                "delay: { more-than: 0h }",
+            )
+        )
+        return (
+            _POLICY.format("minimum", "applies, none, at-least", "none", "overrides")
+            + _rule("least", "status: [completed, no-show]", least)
+            + _rule("near", near, "none", "least")
+            + _example("status: orientation", "none")
+        )  # fmt: skip
     when = drawn.of(("status: orientation", "starts-in: night", "answer-of: { item: ORIENT }", "site: { not: site-0 }"))
     return (
         _POLICY.format("minimum", "applies, none", "applies", "overrides")
@@ -501,17 +586,29 @@ def _premiums_that_apply(drawn: _Drawn, ground: _Ground) -> str:
         )
     )
     days = drawn.of(("", f", from: {ground.day(drawn)}"))
+    more = ""
+    if ground.sums and ground.bands:
+        over = ground.some_bands(drawn.fresh())
+        night = drawn.of((night, night, f"in: night, over: {{ not: {over} }}"))
+        when = (
+            f"over: {ground.some_bands(drawn)}",
+            f"over: {ground.bands[-1]}",
+            f"over: {ground.bands[0]}, status: completed",
+            f"over: {over}, in: night",
+        )
+        more = _rule("e", drawn.of(when), "overtime") + _rule("f", f"over: {drawn.of(ground.bands)}", "double")
     return (
-        _POLICY.format("premiums", "night, weekend, holiday, charge", "none", "collect")
-        + _rule("a", night, "night") + _rule("b", weekend, "weekend", days=days) + _rule("c", holiday, "holiday") + _rule("d", charge, "charge")
+        _POLICY.format("premiums", f"night, weekend, holiday, charge{', overtime, double' if more else ''}", "none", "collect")
+        + _rule("a", night, "night") + _rule("b", weekend, "weekend", days=days) + _rule("c", holiday, "holiday") + _rule("d", charge, "charge") + more
         + _example("status: no-show", "none")
     )  # fmt: skip
 
 
-def _combine(drawn: _Drawn) -> str:
+def _combine(drawn: _Drawn, ground: _Ground) -> str:
     rules = "".join(_rule(each, f"term: {{ combine: {each} }}", each) for each in ("add", "largest", "multiply"))
     if drawn.once_in(4):
-        when = drawn.of(("item: ICU", "answer-of: { premiums: holiday }", "starts-in: weekend", "in: weekend"))
+        plain = ("item: ICU", "answer-of: { premiums: holiday }", "starts-in: weekend", "in: weekend")
+        when = drawn.of((*plain, f"over: {ground.bands[0]}") if ground.bands else plain)
         rules += _rule("else", when, drawn.of(("largest", "multiply")), "add, largest, multiply")
     return (
         _POLICY.format("combine", "add, largest, multiply", "error", "overrides")
@@ -538,6 +635,10 @@ def _premiums(drawn: _Drawn, ground: _Ground) -> str:
         formula = "flat" if name == "charge" else "percent-of-base"
         shown = drawn.of(("in-price", "own-line")) if name == "charge" else "own-line" if drawn.once_in(5) else "in-price"
         text += f"  - {{ premium: {name}, name: the {name}, shown: {shown}, formula: {formula}, given: {{ {given} }} }}\n"
+    for name, percent in (("overtime", "50"), ("double", "100")) if ground.bands else ():
+        given = f"base: base, percent: {percent}"
+        shown = "own-line" if drawn.once_in(4) else "in-price"
+        text += f"  - {{ premium: {name}, name: the {name}, shown: {shown}, formula: percent-of-base, given: {{ {given} }} }}\n"
     return text
 
 
@@ -572,6 +673,48 @@ def _flat_formula(drawn: _Drawn, ground: _Ground) -> str:
     )
 
 
+# --- accumulators -------------------------------------------------------------------------------------------------------
+
+
+def _accumulators(drawn: _Drawn, ground: _Ground) -> str:
+    """The accumulators of the case; an early one in the file may read the bands of a later one."""
+    scope = drawn.of(("{ term: scope }", "agency", "account", "site"))
+    late = drawn.of(("", ", late: { term: late }", ", late: append"))
+    key = drawn.of(("[worker]", "[worker]", "[worker, item]"))
+    first = ground.start - timedelta(days=drawn.below(28))
+    said = {
+        "day": "measure: time, window: { each: day, starts: { term: day-start } }, bands: [{ band: day-8, over: { term: daily } }, { band: day-12, over: 12h }]",
+        "week": "measure: time, window: { each: week, starts: { term: week-start } }, bands: [{ band: week-40, over: { term: weekly } }]",
+        "run": f"measure: days, window: {{ each: week, starts: {{ term: week-start }} }}, workday: {drawn.of(('{ term: workday }', '00:00'))}, bands: [{{ band: run-4, over: {{ term: workdays }} }}]",
+        "four": f"measure: time, window: {{ each: weeks, count: {drawn.of((2, 4))}, from: {first} }}, bands: [{{ band: four-50, over: 50h }}]",
+        "deal": "measure: time, window: { since: { term: contract } }, bands: [{ band: deal-30, over: 30h }]",
+        "guarantee": 'measure: time, window: { each: week, starts: { term: week-start } }, line: { fills-to: { term: guaranteed }, description: "{name} {item} {worker} {site} {from} {to} {counted} {limit}" }',
+    }  # fmt: skip
+    text = "".join(f"  - {{ accumulator: {name}, key: {key}, scope: {scope}{late}, {said[name]} }}\n" for name in ground.sums)
+    return f"format: 1\nkind: accumulators\naccumulators:\n{text}"
+
+
+def _counts(drawn: _Drawn, ground: _Ground) -> str:
+    plain = (
+        "status: completed",
+        "status: [completed, orientation]",
+        "charge_nurse: { not: yes }",
+        "in: { not: night }",
+        "item: RN",
+    )
+    below = [band for name in ("day", "run") if name in ground.sums for band in _BANDS[name]]
+    reads = tuple(f"over: {{ not: {each} }}" for each in (*below, f"[{', '.join(below)}]") if below)
+    rules = ""
+    for name in ground.sums:
+        conditions = (*reads, *reads, *plain) if name in ("week", "four", "deal", "guarantee") else plain
+        if name == "run" and "day" in ground.sums:
+            conditions = (*plain, "over: { not: day-12 }", "over: day-8")
+        rules += _rule(name, drawn.of(conditions), name)
+        if drawn.once_in(4):
+            rules += _rule(f"{name}-too", drawn.of(("status: no-show", "in: weekend", "touches: evening")), name)
+    return _POLICY.format("counts", ", ".join(ground.sums), "none", "collect") + rules + _example("status: cancelled", "none")
+
+
 # --- activity -----------------------------------------------------------------------------------------------------------
 
 
@@ -581,10 +724,28 @@ def _rows(drawn: _Drawn, ground: _Ground) -> tuple[dict[str, str], ...]:
     return tuple(rows)
 
 
-def _row(drawn: _Drawn, ground: _Ground, number: int) -> dict[str, str]:
+def _busy_rows(drawn: _Drawn, ground: _Ground) -> tuple[dict[str, str], ...]:
+    """Weeks of one or two workers, shift after shift, and a few odd rows as in any case."""
+    rows: list[dict[str, str]] = []
+    for worker in ("both", "one")[: drawn.of((1, 1, 2))]:
+        at = _begin(drawn.fresh(), ground, ground.zones[ground.sites[0]]) - drawn.of((0, 2, 4, 6)) * DAY
+        for _ in range(3 + drawn.below(6)):
+            number = len(rows)
+            row = _row(drawn.fresh(), ground, number, at)
+            if drawn.below(8):
+                row |= {"worker": worker, "approved_by": "m.lee"}
+            rows.append(row)
+            at += 60 * drawn.of((840, 840, 1440, 1440, 1440, 620, 760, 2880))
+    rows += [_row(drawn.fresh(), ground, len(rows) + number) for number in range(drawn.of((0, 1, 2)))]
+    rows += [_later(drawn.fresh(), ground, drawn.of(rows)) for _ in range(drawn.of((0, 0, 0, 1)))]
+    is_closed = drawn.of((True, True, False))
+    return tuple(row | {"closeout": drawn.of(("", "", "1", "2")) if is_closed else ""} for row in rows)
+
+
+def _row(drawn: _Drawn, ground: _Ground, number: int, at_about: int | None = None) -> dict[str, str]:
     site = ground.sites[number % len(ground.sites)] if drawn.below(3) else drawn.of(ground.sites)
     zone = ground.zones[site]
-    begin = _begin(drawn, ground, zone)
+    begin = _begin(drawn, ground, zone) if at_about is None else at_about
     minutes = drawn.of((480, 725, 725, 725, 600, 600, 840, 240, 1180, 61, 20, 1500)) - drawn.below(20)
     finish = begin + max(minutes, 1) * 60 + (drawn.below(60) if ground.grid[1] == 1 else 0)
     status = drawn.of(("completed", "completed", "completed", "completed", "completed", "orientation", "cancelled", "no-show"))

@@ -597,13 +597,13 @@ def test_hours_missing_to_a_guarantee_are_charged_on_the_last_day_of_the_week() 
     """
     36 h are guaranteed for a week from Sunday. Week of 4 October: 2 x 12 = 24 h, 12 missing, at 70.00.
     Week of 11 October: cancelled with notice, not billed, 36 missing; Saturday the 17th is at 72.55.
-    Week of 18 October: 36 h, none missing. Week of 25 October ends on the 31st: held, so there is none.
+    Week of 18 October: 36 h, none missing. Week of 25 October ends on the 31st: one row is held, one withdrawn, so there is none.
     """
     rows = [worked("a", "05", 12), worked("b", "06", 12)]
     rows += [{"id": "c", "site": "acme-east", "worker": "w", "item": "RN", "status": "cancelled", "scheduled_start": "2026-10-12T07:00",
               "scheduled_end": "2026-10-12T19:00", "cancelled_at": "2026-10-01T07:00"}]  # fmt: skip
     rows += [worked(f"s{day}", f"{day:02}", 12) for day in (18, 19, 20)]
-    rows += [worked("h", "26", 12) | {"approved_by": ""}]
+    rows += [worked("h", "26", 12) | {"approved_by": ""}, worked("v", "27", 12) | {"withdrawn": "yes"}]
 
     found = bill(*rows, edits=guaranteed())
 

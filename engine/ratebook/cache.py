@@ -1,0 +1,101 @@
+"""Built rule books kept on disk, each by the content of its files: what did not change is not read and checked again.
+
+The name of an entry is a hash of the paths and contents of all rule files, of the whole engine and of what it reads YAML with; so
+nothing is ever out of date. An entry holds values, no code, and its own hash; one that is damaged is built again. The hash does not
+keep a forger out, the folder does: it must be the user's own and closed to all others, never a part of a workspace, which may be
+somebody else's. Where the system cannot say whose a file is, nothing is kept.
+
+A book with warnings is not kept, so that they are said each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from engine.canonical import sha256
+from engine.problems import Problem, ProblemsFound
+from engine.ratebook.book import RuleBook
+from engine.ratebook.nodes import no_collection
+from engine.ratebook.transcript import read_transcript, transcript
+
+KEPT_MAX = 8
+_ENGINE = Path(__file__).parent.parent
+_PREFIX = "book-"
+
+
+def build_or_read(files: Mapping[str, bytes], folder: Path | None, engine: Path = _ENGINE) -> tuple[RuleBook, list[Problem]]:
+    """The rule book in `files` and the warnings about it, from the folder if it is there; raises ProblemsFound if there are errors."""
+    with no_collection():
+        name = f"{_PREFIX}{_hash_of(files, engine)}"
+        kept = _read(folder / name) if folder is not None else None
+        if kept is not None:
+            return read_transcript(kept), []
+        from engine.ratebook.build import problems_in  # here, for it is not needed when a book is kept
+
+        book, problems = problems_in(files)
+        if book is None:
+            raise ProblemsFound(problems)
+        unchanged = name == f"{_PREFIX}{_hash_of(files, engine)}"  # an engine that is edited meanwhile is another one
+        if folder is not None and not problems and unchanged:
+            _keep(folder, name, transcript(book))
+        return book, problems
+
+
+def _hash_of(files: Mapping[str, bytes], engine: Path) -> str:
+    """The hash of everything that a built book depends on."""
+    digest = hashlib.sha256(f"{sys.version} {version('pyyaml')} {version('tzdata')}".encode())
+    code = {
+        path.relative_to(engine).as_posix(): path.read_bytes() for path in engine.rglob("*") if path.suffix in (".py", ".json")
+    }
+    for parts in (code, files):
+        for path in sorted(parts):
+            data = parts[path]
+            digest.update(f"\n{len(path)} {path} {len(data)}\n".encode())
+            digest.update(data)
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> bytes | None:
+    """What an entry holds; None if there is none that can be trusted."""
+    try:
+        if not _is_private(path.parent.lstat()):
+            return None
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or not _is_private(status):
+            return None
+        head, data = file.readline(), file.read()
+    return data if head == f"{path.name} {sha256(data)}\n".encode() else None
+
+
+def _keep(folder: Path, name: str, data: bytes) -> None:
+    """Writes an entry whole or not at all, and removes the oldest ones. What cannot be written is not kept: that costs time only."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_private(folder.lstat()):
+            return
+        handle, part = tempfile.mkstemp(dir=folder, prefix=_PREFIX)
+        with os.fdopen(handle, "wb") as file:
+            file.write(f"{name} {sha256(data)}\n".encode() + data)
+        Path(part).replace(folder / name)
+        entries = sorted(folder.glob(f"{_PREFIX}*"), key=lambda path: path.stat().st_mtime_ns)
+        for path in entries[:-KEPT_MAX]:
+            path.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _is_private(status: os.stat_result) -> bool:
+    """Whether a file or folder is the user's own and closed to all others."""
+    return hasattr(os, "geteuid") and status.st_uid == os.geteuid() and not status.st_mode & 0o077
