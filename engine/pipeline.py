@@ -32,7 +32,7 @@ class Preview:
     @property
     def billed(self) -> int:
         """How many rows of activity are billed."""
-        return len(self.rated.activity) - len(self.rated.stopped)
+        return int(self.rated.charged.sum()) - len(self.rated.stopped)
 
     def count(self, fate: str) -> int:
         """How many rows had a fate."""
@@ -49,13 +49,11 @@ def preview(
     """
     book = rater.book
     collected = collect(book, book.kinds[kind], raw, period)
-    activity, places = collected.activity, collected.places
+    activity, places, charged = collected.activity, collected.places, collected.charged
     if accounts:
-        mine = np.array([book.sites[site].account in accounts for site in activity.site.values] or [False], dtype=np.bool_)[
-            activity.site.codes
-        ]
-        activity, places = activity.where(mine), places.filter(pl.Series(mine))
-    rated = rater.rate(activity, inside=inside)
+        mine = np.array([book.sites[site].account in accounts for site in activity.site.values] or [False], dtype=np.bool_)
+        charged = charged & mine[activity.site.codes]
+    rated = rater.rate(activity, charged, inside=inside)
     assembled = assemble(book, rated, period)
     check(assembled, rated, book.rounding.amount)
     stopped = [

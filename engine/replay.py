@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from engine.bulk.assembled import Assembled
-from engine.canonical import Json, canonical_json, sha256
+from engine.canonical import Json, canonical_json
 from engine.dates import Period
 from engine.invoice import Document, Envelope, Invoice, Party, Seal
 from engine.pipeline import Preview
@@ -60,8 +60,8 @@ def seal(
     versions: Iterable[tuple[str, str]],
 ) -> Seal:
     """With which knowledge and versions a preview was made."""
-    context = sha256(b"")  # nothing from before the period feeds a price yet
-    return Seal(commit, tree, dirty, meaning, preview.collected.snapshot, context, semantics, tuple(sorted(versions)))
+    collected = preview.collected
+    return Seal(commit, tree, dirty, meaning, collected.snapshot, collected.context, semantics, tuple(sorted(versions)))
 
 
 def archive_run(archive: Archive, preview: Preview, made: Sequence[Document], sealed: Seal, accounts: Sequence[str]) -> int:
@@ -80,6 +80,7 @@ def archive_run(archive: Archive, preview: Preview, made: Sequence[Document], se
             }
         )
     archive.put(preview.collected.snapshot_text)
+    archive.put(preview.collected.context_text)
     manifest: dict[str, Json] = {
         "schema": "inforce.run/1",
         "status": "draft",

@@ -16,7 +16,8 @@ from engine.bulk.recurrences import LATE, NEVER, SCOPES, View, Windows
 from engine.bulk.running import NOTHING, Carried, in_order, sums_before
 from engine.bulk.runs import Runs
 from engine.bulk.timeline import Timelines
-from engine.dates import DAY_SECONDS
+from engine.dates import DAY_SECONDS, day_of
+from engine.problems import InforceError
 
 _SITE, _ACCOUNT, _AGENCY = range(len(SCOPES))
 States = frozenset[int]
@@ -49,6 +50,14 @@ class Group:
     asked: Ints
 
 
+class IncompleteError(InforceError):
+    """A window begins before the day from which on activity is complete."""
+
+    def __init__(self, accumulator: str, row: int, day: int) -> None:
+        super().__init__(f"the window of {accumulator} that begins on {day_of(day)} begins before activity is complete")
+        self.accumulator, self.row, self.day = accumulator, row, day
+
+
 @dataclass(slots=True)
 class Accumulating:
     """One accumulator over the chunks of a rating: its windows on the cells of the timelines, and the sums of open windows."""
@@ -57,6 +66,7 @@ class Accumulating:
     lines: Timelines
     at_start: bool
     bits: tuple[int, ...]
+    complete_from: int | None
     _cells: list[Codes] = field(default_factory=list)
     _alike: tuple[int, int, int] | None = None  # the view, scope and order of all runs, if they have but one
     _carried: dict[tuple[int, int, int, str], Carried] = field(default_factory=dict)
@@ -82,6 +92,7 @@ class Accumulating:
         count = len(self.bits)
         reached = np.full((count, len(runs)), NEVER, dtype=np.int64)
         for group in self._groups(runs, keys, window):
+            self._refuse_incomplete(group, runs, keys, window)
             before, own = self._before(group, runs, keys, states_of)
             if self._alike is not None and len(group.asked) == len(runs):
                 for number, limits in enumerate(self.windows.limits):
@@ -93,6 +104,16 @@ class Accumulating:
         return self._cut_at_bands(runs, reached)
 
     # --- windows
+
+    def _refuse_incomplete(self, group: Group, runs: Runs, keys: RowKeys, window: Codes) -> None:
+        """Refuses to price in a window that begins before activity is complete."""
+        if self.complete_from is None or not bool((self.windows.day < self.complete_from).any()):
+            return
+        mine = group.asked[keys.charged[runs.row[group.asked]]]
+        place = self.windows.first[self.windows.site_class[keys.site[runs.row[mine]]]] + window[mine]
+        early = np.flatnonzero(self.windows.day[place] < self.complete_from)
+        if len(early):
+            raise IncompleteError(self.name, int(runs.row[mine[early[0]]]), int(self.windows.day[place[early[0]]]))
 
     def _view_of(self, row: Ints, keys: RowKeys, which: Codes) -> Codes:
         return which[self.windows.site_class[keys.site[row]]]

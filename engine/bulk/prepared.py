@@ -78,6 +78,7 @@ class Prepared:
             Accumulating(
                 windows, self.lines, self.book.calendar.window_at == "start",
                 tuple(1 << bands.index(band.band) for band in windows.accumulator.bands),
+                day_number(self.book.calendar.activity_from) if self.book.calendar.activity_from else None,
             )
             for windows in self.windows
             if windows.accumulator.bands

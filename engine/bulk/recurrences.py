@@ -37,7 +37,8 @@ class Windows:
     """The windows of one accumulator at some sites.
 
     Site s is of class `site_class[s]`; its windows are those of `views[view[class]]`, its workdays those of `views[workday[class]]`.
-    What holds in window w of a class stands at place `first[class]` + w: `scope`, `late`, and the limit of each band or of the line.
+    What holds in window w of a class stands at place `first[class]` + w: its first local `day`, `scope`, `late`, and the limit of each
+    band or of the line.
     """
 
     accumulator: Accumulator
@@ -46,6 +47,7 @@ class Windows:
     workday: Codes
     views: tuple[View, ...]
     first: Ints
+    day: Ints
     scope: Codes
     late: Codes
     limits: tuple[Ints, ...]
@@ -62,7 +64,7 @@ def windows_at(book: RuleBook, accumulator: Accumulator, sites: Sequence[str], f
     classes: dict[tuple[object, ...], int] = {}
     views: dict[View, int] = {}
     site_class, view, workday, first = (list[int]() for _ in range(4))
-    scope, late = list[int](), list[int]()
+    first_days, scope, late = list[int](), list[int](), list[int]()
     found: list[list[int]] = [[] for _ in limits]
     for site in sites:
         zone, history = book.sites[site].zone, _history(book, site, settings)
@@ -78,13 +80,14 @@ def windows_at(book: RuleBook, accumulator: Accumulator, sites: Sequence[str], f
             first.append(len(scope))
             for day in mine.days:
                 values = [values for start, values in history if start <= day][-1]
+                first_days.append(day)
                 scope.append(SCOPES.index(str(values[2])))
                 late.append(LATE.index(str(values[3])))
                 for column, value in zip(found, values[4:], strict=True):
                     column.append(_limit(value))
         site_class.append(classes[key])
     return Windows(
-        accumulator, codes(site_class), codes(view), codes(workday), tuple(views), ints(first), codes(scope), codes(late),
+        accumulator, codes(site_class), codes(view), codes(workday), tuple(views), ints(first), ints(first_days), codes(scope), codes(late),
         tuple(ints(column) for column in found),
     )  # fmt: skip
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.dates import FOREVER, parse_day
@@ -134,22 +133,35 @@ def _check_table(node: Node, form: Node, table: RateTable, found: Findings) -> N
 
 def _refuse_overlaps(overrides: Sequence[Override], found: Findings) -> None:
     """Two overrides of one rank must never hold on one day: which of them counts would be chance."""
-    groups: dict[tuple[str, str | None], list[Override]] = {}
-    for override in overrides:
-        groups.setdefault((override.table, override.site), []).append(override)
-    for one, other in (pair for group in groups.values() for pair in combinations(group, 2)):
-        start, end = max(one.start, other.start), min(one.end or FOREVER, other.end or FOREVER)
-        if start < end and _are_of_one_rank(one, other):
-            days = f"from {start} on" if end == FOREVER else f"from {start} until {end}"
-            lines = f"lines {one.source.line} and {other.source.line}"
-            found.add(
-                "R041", other.source, f"overrides {one.id} and {other.id} ({lines}) both hold {days}",
-                "Let one end before the other starts, or name the item or site in one of them", related=((one.source, "the other one"),),
-            )  # fmt: skip
+    groups: dict[tuple[str, str | None], dict[str | None, list[tuple[int, Override]]]] = {}
+    for number, override in enumerate(overrides):
+        of_site = groups.setdefault((override.table, override.site), {})
+        of_site.setdefault(override.item, []).append((number, override))
+    for of_site in groups.values():
+        pairs = sorted((pair for group in of_site.values() for pair in _overlapping(group)), key=lambda pair: (pair[0][0], pair[1][0]))
+        for (_, one), (_, other) in pairs:
+            _refuse_overlap(one, other, found)
 
 
-def _are_of_one_rank(one: Override, other: Override) -> bool:
-    """Whether both can apply to one price and neither is closer: of one table and site, the one that names an item is closer."""
-    if (one.item is None) != (other.item is None) or one.item != other.item:
-        return False
-    return one.premium is None or other.premium is None or one.premium == other.premium
+def _overlapping(group: Sequence[tuple[int, Override]]) -> Iterator[tuple[tuple[int, Override], tuple[int, Override]]]:
+    """The pairs that hold on one day and can apply to one price, of overrides for one item (or all) with their numbers."""
+    holding: list[tuple[int, Override]] = []
+    for numbered in sorted(group, key=lambda each: (each[1].start, each[0])):
+        override = numbered[1]
+        holding = [each for each in holding if each[1].end is None or override.start < each[1].end]
+        if override.end is not None and override.end <= override.start:
+            continue  # reported at its end
+        for each in holding:
+            if each[1].premium is None or override.premium is None or each[1].premium == override.premium:
+                yield (each, numbered) if each[0] < numbered[0] else (numbered, each)
+        holding.append(numbered)
+
+
+def _refuse_overlap(one: Override, other: Override, found: Findings) -> None:
+    start, end = max(one.start, other.start), min(one.end or FOREVER, other.end or FOREVER)
+    days = f"from {start} on" if end == FOREVER else f"from {start} until {end}"
+    lines = f"lines {one.source.line} and {other.source.line}"
+    found.add(
+        "R041", other.source, f"overrides {one.id} and {other.id} ({lines}) both hold {days}",
+        "Let one end before the other starts, or name the item or site in one of them", related=((one.source, "the other one"),),
+    )  # fmt: skip

@@ -108,17 +108,18 @@ def _prices(
     prices = []
     dated = row["prices"]
     for day, node in dated.items():
-        said = node["price"] if node.is_map else node
-        value = known.get(said.text)
-        if value is None and said.text != "ended":
+        at, provenance = node, inherited
+        if node.is_map:
+            at, provenance = node["price"], node.provenance(inherited)
+        text = at.text
+        value = known.get(text)
+        if value is None and text != "ended":
             count = len(found.problems)
-            value = price(said, unit, digits, found)
+            value = price(at, unit, digits, found)
             if len(found.problems) == count:
-                known[said.text] = value
-        if node.is_map and node.says("status") == "expected":
-            continue
-        provenance = node.provenance(inherited) if node.is_map else inherited
-        prices.append(Price(parse_day(day), value, dated.key(day), provenance))
+                known[text] = value
+        if at is node or node.says("status") != "expected":
+            prices.append(Price(parse_day(day), value, dated.key(day), provenance))
     return tuple(sorted(prices, key=_START))
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 from json.encoder import encode_basestring
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -42,11 +42,15 @@ def _text(value: object) -> str:
         return str(value)
     if kind is Decimals or kind is date:
         return _number_or_day(value)
-    form = _form(kind)
+    if kind is tuple:
+        return _list(map(_text, value))
+    if kind not in _FORMS:
+        _FORMS[kind] = _form(kind)
+    form = _FORMS[kind]
     if form is not None:
         parts = zip(form.writers, form.parts(value), strict=False)
         return form.template % tuple([write(part) for write, part in parts])
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return _list(pair for _, pair in sorted(_pairs(value), key=_FIRST))
     if isinstance(value, Sequence):
         return _list(map(_text, value))
@@ -88,7 +92,6 @@ class _Form:
     writers: tuple[Callable[[Any], str], ...]  # Any: each has its own
 
 
-@cache
 def _form(kind: type) -> _Form | None:
     """The fields of a class that have a meaning; None if it has no fields."""
     if not is_dataclass(kind):
@@ -100,3 +103,6 @@ def _form(kind: type) -> _Form | None:
     ordered = _ORDERED if kind is RuleBook else ()
     writers = (_in_order if name in ordered else _set if name in _SETS else _text for name in names)
     return _Form(f"{{{template}}}", attrgetter(*names, "__class__"), tuple(writers))
+
+
+_FORMS: dict[type[Any], _Form | None] = {}  # of the classes that have been met

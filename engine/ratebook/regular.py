@@ -103,8 +103,8 @@ class _Document:
                 entries[key] = node
         if waits is not None:
             raise _Irregular
-        for entries, name, each, place in lists:
-            entries[name] = Sequence(tuple(each), place)
+        for entries, name, each, begin in lists:
+            entries[name] = Sequence(tuple(each), begin)
         return document[""]
 
     def _line(self, body: str) -> _Line | None:
@@ -144,13 +144,8 @@ class _Document:
                     node = Mapping(entries, places, place) if items is None else Sequence(tuple(items), place)
                     entries, places, items, place, key, key_place = outer.pop()
                     if not outer:
-                        rest = line[at + end :]
-                        if (
-                            count == last
-                            and not comma
-                            and parts[-1][6] == value_at
-                            and (not rest or line[at + end - 1 :].startswith(" #"))
-                        ):
+                        is_last = count == last and not comma and parts[-1][6] == value_at
+                        if is_last and (at + end == len(line) or line.startswith(" #", at + end - 1)):
                             return node
                         raise _Irregular
                 elif not may_go_on:
@@ -185,21 +180,12 @@ class _Document:
         """What stands between two commas of brackets, and where that is no longer understood."""
         parts: list[_Entry] = []
         end = 0
-        while (match := _ENTRY.match(piece, end)) is not None and match.lastindex is not None:
+        while (match := _ENTRY.match(piece, end)) is not None:
             key, opening, words, closing, comma = match.groups()
             if closing is not None and key is not None:
                 raise _Irregular
-            parts.append(
-                (
-                    key,
-                    opening,
-                    words,
-                    closing,
-                    comma,
-                    match.start(1),
-                    match.start(match.lastindex if comma is None else match.lastindex - 1),
-                )
-            )
+            value_at = max(match.start(group) for group in (2, 3, 4))
+            parts.append((key, opening, words, closing, comma, match.start(1), value_at))
             end = match.end()
         self._pieces[piece] = (parts, end)
         return parts, end

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 
 from engine.activity import MARKS, TIMES, Activity, Coded, Fate, Reject, coded
 from engine.arrays import NONE, Bools, Ints, ints
+from engine.bulk.recurrences import windows_at
 from engine.bulk.zones import zone_table
 from engine.canonical import sha256
 from engine.dates import DAY_SECONDS, Period, day_number
@@ -18,6 +20,7 @@ from engine.ratebook.book import ActivityColumn, ActivityKind, RuleBook
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 _TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?(Z|[+-](0\d|1[0-4]):[0-5]\d)?$"
+_NEAR_DAYS = 3  # neighbours are looked for within 48 hours
 _YES, _NO = ["yes", "true", "1"], ["no", "false", "0"]
 _PAIRS = (("start", "end"), ("scheduled_start", "scheduled_end"), ("break_start", "break_end"))
 
@@ -26,10 +29,12 @@ _PAIRS = (("start", "end"), ("scheduled_start", "scheduled_end"), ("break_start"
 class Collected:
     """Activity to be rated, and the fates of all other rows read.
 
-    `places` gives file and row of each activity row; `snapshot` is the hash of the canonical text of all live rows of the period.
+    `charged` are the rows of the activity that are billed with the period; the others are context and only feed sums. `places` gives file
+    and row of each activity row; `snapshot` is the hash of the canonical text of all live rows of the period, `context` that of the rest.
     """
 
     activity: Activity
+    charged: Bools
     places: pl.DataFrame
     read: int
     elsewhere: int
@@ -37,40 +42,126 @@ class Collected:
     fates: tuple[Fate, ...]
     snapshot: str
     snapshot_text: bytes
+    context: str
+    context_text: bytes
 
 
 def collect(book: RuleBook, kind: ActivityKind, raw: pl.DataFrame, period: Period) -> Collected:
-    """The activity of `period` in `raw`, typed and prescreened.
+    """The activity of `period` in `raw`, typed and prescreened, with the context that its sums need.
 
     `raw` has the text columns of the kind (missing optional ones may be absent) beside `file` and `row` (what a person sees).
     """
+    return read(book, kind, raw).of(period)
+
+
+def read(book: RuleBook, kind: ActivityKind, raw: pl.DataFrame) -> Readings:
+    """All rows read and typed once, from which any period can be taken."""
     reading = _Reading(book, kind, _with_defaults(kind, raw))
     reading.read_cells()
     reading.check_rows()
     live = reading.settle_revisions()
-    frame, rejects = reading.frame, reading.rejects()
+    return Readings(reading, live, reading.rejects(), _screen(reading, live))
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Rows as read: which are live, which are rejected, and what keeps the others from being rated."""
+
+    reading: _Reading
+    live: Bools
+    rejects: tuple[Reject, ...]
+    screen: Mapping[str, tuple[str, Bools]]
+
+    def of(self, period: Period) -> Collected:
+        """The activity that is billed with a period, the rows that its sums need, and the fates of the others."""
+        reading, live = self.reading, self.live
+        ok = ~reading.bad
+        here = ok & _billed_with(reading, live, period)
+        fates = [*reading.fates(here & ~live, reading.revision_fate)]
+        for rule, (fate, rows) in self.screen.items():
+            fates += reading.fates(here & live & rows, [(fate, rule)] * len(here))
+        sound = ok & live & ~np.logical_or.reduce([rows for _, rows in self.screen.values()])
+        charged, context = here & sound, sound & ~here
+        context &= _needed(reading, charged, period)
+        text, context_text = reading.snapshot_text(here & live), reading.snapshot_text(context)
+        keep = np.flatnonzero(charged | context)
+        keep = keep[reading.activity(keep).order()]
+        activity = reading.activity(keep)
+        elsewhere, rated, rejected = int((ok & ~here).sum()), int(charged.sum()), int(reading.bad.sum())
+        if len(here) != rejected + elsewhere + len(fates) + rated:
+            raise InvariantError(
+                f"{len(here):,} rows were read, but {rejected:,} rejected + {elsewhere:,} of other periods + {len(fates):,} "
+                f"decided or held + {rated:,} to be rated do not add up to that; this is a fault of the engine, nothing was written"
+            )
+        return Collected(
+            activity, charged[keep], reading.frame.select("file", "row")[keep], len(here), elsewhere, self.rejects, tuple(fates),
+            sha256(text), text, sha256(context_text), context_text,
+        )  # fmt: skip
+
+
+def _billed_with(reading: _Reading, live: Bools, period: Period) -> Bools:
+    """The rows that are billed with a period: those dated in it, and late ones of earlier months (law 5.9)."""
     day = reading.day
-    start, end = day_number(period.start), day_number(period.end)
-    here = (day >= start) & (day < end)
-    ok = ~reading.bad
-    fates = [*reading.fates(ok & here & ~live, reading.revision_fate)]
-    screen = _screen(reading, live)
-    for rule, (fate, rows) in screen.items():
-        fates += reading.fates(ok & here & live & rows, [(fate, rule)] * len(frame))
-    stopped = np.logical_or.reduce([rows for _, rows in screen.values()])
-    keep = np.flatnonzero(ok & here & live & ~stopped)
-    text = reading.snapshot_text(ok & here & live)
-    keep = keep[reading.activity(keep).order()]
-    activity = reading.activity(keep)
-    elsewhere = int((ok & ~here).sum())
-    if len(frame) != int(reading.bad.sum()) + elsewhere + len(fates) + len(keep):
-        raise InvariantError(
-            f"{len(frame):,} rows were read, but {int(reading.bad.sum()):,} rejected + {elsewhere:,} of other periods + {len(fates):,} "
-            f"decided or held + {len(keep):,} to be rated do not add up to that; this is a fault of the engine, nothing was written"
-        )
-    return Collected(
-        activity, frame.select("file", "row")[keep], len(frame), elsewhere, rejects, tuple(fates), sha256(text), text
-    )
+    here = (day >= day_number(period.start)) & (day < day_number(period.end))
+    closeout = np.maximum(reading.numbers["closeout"], 0)
+    if not bool((closeout > 0).any()):
+        return here
+    months = _months(day)
+    accounts = sorted(reading.book.accounts)
+    known = [
+        accounts.index(reading.book.sites[site].account) if site in reading.book.sites else -1
+        for site in reading.coded["site"].values
+    ]
+    account = np.array([*known, -1], dtype=np.int64)[reading.coded["site"].codes]
+    taken = live & (closeout > 0) & ~reading.bad
+    latest: dict[tuple[int, int], int] = {}
+    for who, number, month in zip(account[taken].tolist(), closeout[taken].tolist(), months[taken].tolist(), strict=True):
+        latest[(who, number)] = max(month, latest.get((who, number), month))
+    closed = {(who, month) for (who, _), month in latest.items()}
+    moved = here.copy()
+    late = np.array([key in closed for key in zip(account.tolist(), months.tolist(), strict=True)], dtype=np.bool_)
+    for row in np.flatnonzero(late | (closeout > 0)).tolist():
+        who, month = int(account[row]), int(months[row])
+        billed = latest.get((who, int(closeout[row])), month)
+        while closeout[row] == 0 and (who, billed) in closed:
+            billed += 1
+        if billed != month:
+            moved[row] = period.holds(date((billed + 1) // 12, (billed + 1) % 12 + 1, 1) - timedelta(days=1))
+    return moved
+
+
+def _months(day: Ints) -> Ints:
+    """Months since January of the year 0."""
+    dates = pl.Series(day.astype(np.int32)).cast(pl.Date)
+    return ints((dates.dt.year().cast(pl.Int64) * 12 + dates.dt.month() - 1).to_numpy())
+
+
+def _needed(reading: _Reading, charged: Bools, period: Period) -> Bools:
+    """The rows that the sums of charged rows look back at, and the neighbours of those rows."""
+    book, day = reading.book, reading.day
+    read_columns = {condition.column for policy in book.policies.values() for rule in policy.rules for condition in rule.when}
+    near = _NEAR_DAYS if read_columns & {"since-last", "until-next"} else 0
+    if not book.accumulators and not near:
+        return np.zeros(len(day), dtype=np.bool_)
+    first = int(day[charged].min()) if bool(charged.any()) else day_number(period.start)
+    last = max(int(day[charged].max()) if bool(charged.any()) else first, day_number(period.end) - 1)
+    begins = [
+        windows.views[view].days[0]
+        for each in book.accumulators.values()
+        if each.measure != "amount"
+        for windows in [windows_at(book, each, list(book.sites), first, last)]
+        for view in windows.view.tolist()
+        if windows.views[view].days
+    ]
+    since = min([first - near, *begins])
+    wanted = (day >= since - 1) & (day <= last + near)
+    if any(each.line is not None for each in book.accumulators.values()):
+        return np.asarray(wanted)
+    worker = reading.coded["worker"].codes
+    asked = np.zeros(len(reading.coded["worker"].values) + 1, dtype=np.bool_)
+    asked[worker[charged]] = True
+    asked[-1] = False
+    return np.asarray(wanted & asked[worker])
 
 
 def _with_defaults(kind: ActivityKind, raw: pl.DataFrame) -> pl.DataFrame:
@@ -81,6 +172,7 @@ def _with_defaults(kind: ActivityKind, raw: pl.DataFrame) -> pl.DataFrame:
         "id",
         "source",
         "revision",
+        "closeout",
         "withdrawn",
         "site",
         "item",
@@ -263,7 +355,7 @@ class _Reading:
         zone_of = [self.book.sites[site].zone if site in self.book.sites else "UTC" for site in sites.values]
         zones = sorted(set(zone_of))
         number = np.array([zones.index(zone) for zone in zone_of] + [0], dtype=np.int64)[sites.codes]
-        for name in TIMES:
+        for name in dict.fromkeys((*TIMES, *self.times)):
             local = self.times.get(name)
             if local is None:
                 self.times[name] = np.full(len(self.frame), NONE, dtype=np.int64)
@@ -385,7 +477,9 @@ class _Reading:
 
     def _row_text(self) -> pl.Series:
         """One text for the content of each row: all cells but where they stand."""
-        names = sorted(name for name in self.frame.columns if name not in ("file", "row"))
+        names = sorted(
+            name for name in self.frame.columns if name not in ("file", "row", "closeout")
+        )  # when it was taken is not what it says
         return self.frame.select(
             pl.concat_str(
                 [
@@ -470,6 +564,7 @@ def _engine_column(name: str) -> ActivityColumn:
     """How the engine reads one of its own columns when the kind does not declare it."""
     types = {
         "revision": "whole",
+        "closeout": "whole",
         "withdrawn": "yes-no",
         "break_minutes": "minutes",
         **dict.fromkeys(MARKS, "yes-no"),

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.activity import Activity, Coded, FateName
 from engine.arrays import NONE, Bools, Codes, Ints, codes, ints, rounded_down
-from engine.bulk.accumulate import Accumulating, RowKeys
+from engine.bulk.accumulate import Accumulating, IncompleteError, RowKeys
 from engine.bulk.charges import Block, Inside, Rated, Streamed, charges_of, empty_span
 from engine.bulk.pieces import (
     HOUR,
@@ -426,7 +426,15 @@ class _Run:
             {"site": len(self.ready.sites), "account": len(self.book.accounts), "item": len(self.ready.items)}, self.charged,
         )  # fmt: skip
         for each in self.sums:
-            runs = each.banded(runs, keys, self._states_of)
+            try:
+                runs = each.banded(runs, keys, self._states_of)
+            except IncompleteError as error:
+                raise RatingError(
+                    f"{self._name(error.row)}: it lies in the window of {error.accumulator!r} that begins on {day_of(error.day)}, and activity is "
+                    f"complete from {self.book.calendar.activity_from} on ({self.book.calendar.source}).\n"
+                    f"Give the activity from {day_of(error.day)} on (one row for each worker with the hours will do), and set `activity-from` "
+                    f"to that day."
+                ) from error
         if not bool(self.charged.all()):
             runs = runs.take(np.flatnonzero(self.charged[runs.row]))
         runs.check()
