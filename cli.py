@@ -205,14 +205,17 @@ def explain(
 
 
 def _open(folder: Path) -> tuple[Workspace, RuleBook]:
-    from connectors.workspace import find_workspace
+    from connectors.workspace import cache_folder, find_workspace
     from engine.problems import ProblemsFound
-    from engine.ratebook.build import build
+    from engine.ratebook.cache import build_or_read
     from engine.ratebook.files import read_workspace_files
 
     space = find_workspace(folder)
     try:
-        return space, build(read_workspace_files(space.folder))
+        book, warnings = build_or_read(read_workspace_files(space.folder), cache_folder())
+        if warnings:
+            _say(_findings(space.folder, warnings))
+        return space, book
     except ProblemsFound as error:
         _say(_findings(space.folder, error.problems))
         raise typer.Exit(FOUND) from error

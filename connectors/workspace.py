@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,20 @@ def find_workspace(start: Path) -> Workspace:
     raise WorkspaceError(
         f"{start} is not in a workspace: there is no {MARKER} here or above.\nTry `inforce demo`, or name one with --workspace."
     )
+
+
+def cache_folder() -> Path | None:
+    """Where built rule books are kept: with the user's other caches, never in a workspace, which may be somebody else's.
+
+    `INFORCE_CACHE` names another folder; if it is empty, nothing is kept.
+    """
+    said = os.environ.get("INFORCE_CACHE")
+    if said is not None:
+        return Path(said) if said else None
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inforce"
+    except RuntimeError:  # nobody knows whose home that would be
+        return None
 
 
 def read_parties(folder: Path) -> Parties:

@@ -14,8 +14,9 @@ from engine.bulk.charges import Rated
 from engine.dates import Period
 from engine.problems import InvariantError
 from engine.steps.assemble import assemble
+from engine.steps.cap import capped, ceilings, months_between
 from engine.steps.check import check
-from engine.steps.collect import Collected, collect
+from engine.steps.collect import Collected, Readings, read
 from engine.steps.rate import Rater
 
 
@@ -47,14 +48,21 @@ def preview(
 
     `inside` keeps the steps in between, for explanations.
     """
+    return _preview(rater, read(rater.book, rater.book.kinds[kind], raw), period, accounts, inside=inside)
+
+
+def _preview(
+    rater: Rater, readings: Readings, period: Period, accounts: Collection[str], *, inside: bool, cap: bool = True
+) -> Preview:
     book = rater.book
-    collected = collect(book, book.kinds[kind], raw, period)
+    collected = readings.of(period)
     activity, places, charged = collected.activity, collected.places, collected.charged
-    if accounts:
-        mine = np.array([book.sites[site].account in accounts for site in activity.site.values] or [False], dtype=np.bool_)
-        charged = charged & mine[activity.site.codes]
-    rated = rater.rate(activity, charged, inside=inside)
+    asked = [not accounts or book.sites[site].account in accounts for site in activity.site.values] or [False]
+    mine = np.array(asked, dtype=np.bool_)[activity.site.codes]
+    rated = rater.rate(activity, charged & mine, period=period, mine=mine, inside=inside)
     assembled = assemble(book, rated, period)
+    if cap:
+        assembled = tuple(_capped(rater, readings, each, period) for each in assembled)
     check(assembled, rated, book.rounding.amount)
     stopped = [
         Fate(
@@ -74,6 +82,19 @@ def preview(
     found = Preview(period, collected, rated, assembled, fates)
     _check_counts(found, limited=bool(accounts))
     return found
+
+
+def _capped(rater: Rater, readings: Readings, assembled: Assembled, period: Period) -> Assembled:
+    """An invoice under the ceilings of its account; what was charged before is rated again, month by month."""
+    account = assembled.invoice.account
+    for ceiling in ceilings(rater.book, account, period):
+        before = sum(
+            each.invoice.net
+            for month in months_between(ceiling.start, period.start)
+            for each in _preview(rater, readings, month, [account], inside=False, cap=False).assembled
+        )
+        assembled = capped(rater.book, assembled, ceiling, before, period)
+    return assembled
 
 
 def _check_counts(found: Preview, *, limited: bool) -> None:

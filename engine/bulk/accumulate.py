@@ -38,6 +38,7 @@ class RowKeys:
     closeout: Ints
     sizes: Mapping[str, int]  # how many sites, accounts and items there are
     charged: Bools
+    workers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,32 @@ class Accumulating:
         return runs.cut(run, begins[offsets[of] + first[run] + 1 + step])
 
     # --- sums
+
+    def windows_at(self, row: Ints, keys: RowKeys, instants: Ints) -> Codes:
+        """The window of rows at instants, each as its own site sees it."""
+        return self._cells_of(self._view_of(row, keys, self.windows.view), instants)
+
+    def groups(self, row: Ints, keys: RowKeys, window: Codes, scope: Codes) -> Ints:
+        """A number for each (view, key, window) of rows, as their own sites see them."""
+        view = self._view_of(row, keys, self.windows.view)
+        key = np.zeros(len(row), dtype=np.int64)
+        for each in range(len(SCOPES)):
+            some = np.flatnonzero(scope == each)
+            key[some] = self._key(each, row[some], keys) * len(SCOPES) + each
+        longest = max(len(each.begins) for each in self.windows.views)
+        return (key * len(self.windows.views) + view) * longest + np.maximum(window, 0)
+
+    def totals(self, groups: Ints, runs: Runs, keys: RowKeys, states_of: StatesOf) -> Ints:
+        """What counts in whole groups (in increasing order), as the sites of the runs see their windows."""
+        runs = self._cut_at_windows(runs, keys)
+        window = self._window_of(runs, keys)
+        place = np.maximum(self.windows.first[self.windows.site_class[keys.site[runs.row]]] + window, 0)
+        mine = self.groups(runs.row, keys, window, self.windows.scope[place])
+        found = np.zeros(len(groups), dtype=np.int64)
+        at = np.minimum(np.searchsorted(groups, mine), max(len(groups) - 1, 0))
+        inside = np.flatnonzero(groups[at] == mine) if len(groups) else ints([])
+        np.add.at(found, at[inside], self._counted(runs, keys, states_of)[inside])
+        return found
 
     def _groups(self, runs: Runs, keys: RowKeys, window: Codes) -> Iterator[Group]:
         """The runs for which some band has a limit, by view, scope and order."""

@@ -84,6 +84,7 @@ class Block:
     price: Ints
     price_digits: Ints
     winner: Ints | None
+    texts: tuple[str, ...] | None = None  # of window lines: the description of each
 
     def __len__(self) -> int:
         return len(self.quantity)
@@ -99,6 +100,8 @@ class Block:
     def shown(self) -> tuple[tuple[str, ...], Codes]:
         """The premiums that descriptions name, and which of them each charge does."""
         recipe = self.component.recipe
+        if self.texts is not None:
+            return self.texts, codes(np.arange(len(self)))
         if self.winner is not None:
             return recipe.premiums, codes(self.winner)
         return (recipe.own or "+".join(recipe.premiums),), np.zeros(len(self), dtype=np.int32)

@@ -126,10 +126,11 @@ def prepare(book: RuleBook, kind: str, slots: Mapping[str, CompiledSlot], decide
     complete = {name: value for entry in book.default_terms for name, value in entry.values.items()}
     terms = tuple({**complete, **each} for each in distinct)  # rows with missing terms are refused before anything reads them
     windows = tuple(windows_at(book, each, span.sites, first, last) for each in _read(book))
-    origin = (first - 2) * 86_400
+    earliest = min([first, *(day for each in windows for view in each.views for day in view.days)])
+    origin = (earliest - 2) * 86_400
     edges = [instant - origin for each in windows for instant in each.begins() if instant > origin]
     steps = [rounding.step for each in terms if isinstance(rounding := each.get("punch-rounding"), PunchRounding)]
-    lines = timelines(zones, first, last, book.windows, book.holidays, [*edges, *steps])
+    lines = timelines(zones, earliest, last, book.windows, book.holidays, [*edges, *steps])
     items = tuple(book.items)
     pair = np.full(max(len(span.sites), 1) * len(items), -1, dtype=np.int32)
     pair[span.pairs] = np.arange(len(span.pairs))
@@ -152,7 +153,8 @@ def _read(book: RuleBook) -> list[Accumulator]:
         if condition.column == "over"
         for value in condition.values
     }
-    return [each for each in book.accumulators.values() if each.line is not None or any(band.band in read for band in each.bands)]
+    every = [each for each in book.accumulators.values() if each.measure != "amount"]
+    return [each for each in every if each.line is not None or any(band.band in read for band in each.bands)]
 
 
 def _terms(book: RuleBook, span: Span) -> tuple[Codes, tuple[Mapping[str, TermValue], ...]]:

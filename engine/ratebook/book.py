@@ -283,6 +283,7 @@ class WindowLine:
     form: Literal["fills-to", "ceiling"]
     limit: Setting
     description: str
+    item: str  # of a ceiling: what its line is charged as
     source: Source
 
 
@@ -447,7 +448,10 @@ class FormulaRule:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What can stand on a line; its price comes from `table`, its unit from there too. Order in the book is order on the invoice."""
+    """What can stand on a line; its price and unit come from `table` (empty: it has none, and only window lines are charged as it).
+
+    Order in the book is order on the invoice.
+    """
 
     item: str
     name: str

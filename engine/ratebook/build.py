@@ -48,7 +48,7 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
     kinds = build_kinds(forms["activity"], roundings, found)
     texts = build_texts(lines, found) if lines is not None else None
     accumulator_form = the_one(forms["accumulators"], "accumulators", found) if forms["accumulators"] else None
-    accumulators = build_accumulators(accumulator_form, terms, found)
+    accumulators = build_accumulators(accumulator_form, terms, known_items, found)
     decided = frozenset(form["decides"].text for form in forms["policy"])
     every_level = [account.terms for account in accounts.values()] + [site.terms for site in sites.values()]
     entries = (*default_terms, *(entry for level in every_level for entry in level))

@@ -132,29 +132,30 @@ def _check_table(node: Node, form: Node, table: RateTable, found: Findings) -> N
 
 
 def _refuse_overlaps(overrides: Sequence[Override], found: Findings) -> None:
-    """Two overrides of one rank must never hold on one day: which of them counts would be chance."""
-    groups: dict[tuple[str, str | None], dict[str | None, list[tuple[int, Override]]]] = {}
+    """Two overrides of one rank must never hold on one day: which of them counts would be chance.
+
+    Of one table and site, an override that names the item is closer than one for all items.
+    """
+    groups: dict[tuple[str, str | None], dict[str | None, list[int]]] = {}
     for number, override in enumerate(overrides):
-        of_site = groups.setdefault((override.table, override.site), {})
-        of_site.setdefault(override.item, []).append((number, override))
+        groups.setdefault((override.table, override.site), {}).setdefault(override.item, []).append(number)
     for of_site in groups.values():
-        pairs = sorted((pair for group in of_site.values() for pair in _overlapping(group)), key=lambda pair: (pair[0][0], pair[1][0]))
-        for (_, one), (_, other) in pairs:
-            _refuse_overlap(one, other, found)
+        for first, second in sorted(pair for group in of_site.values() for pair in _overlapping(overrides, group)):
+            _refuse_overlap(overrides[first], overrides[second], found)
 
 
-def _overlapping(group: Sequence[tuple[int, Override]]) -> Iterator[tuple[tuple[int, Override], tuple[int, Override]]]:
-    """The pairs that hold on one day and can apply to one price, of overrides for one item (or all) with their numbers."""
-    holding: list[tuple[int, Override]] = []
-    for numbered in sorted(group, key=lambda each: (each[1].start, each[0])):
-        override = numbered[1]
-        holding = [each for each in holding if each[1].end is None or override.start < each[1].end]
-        if override.end is not None and override.end <= override.start:
+def _overlapping(overrides: Sequence[Override], group: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The pairs in a group of one item (or of all) that hold on one day, for one premium."""
+    holding: list[int] = []
+    for number in sorted(group, key=lambda each: overrides[each].start):
+        new = overrides[number]
+        if new.end is not None and new.end <= new.start:
             continue  # reported at its end
+        holding = [each for each in holding if new.start < (overrides[each].end or FOREVER)]
         for each in holding:
-            if each[1].premium is None or override.premium is None or each[1].premium == override.premium:
-                yield (each, numbered) if each[0] < numbered[0] else (numbered, each)
-        holding.append(numbered)
+            if None in (premiums := (overrides[each].premium, new.premium)) or premiums[0] == premiums[1]:
+                yield min(each, number), max(each, number)
+        holding.append(number)
 
 
 def _refuse_overlap(one: Override, other: Override, found: Findings) -> None:

@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from engine.dates import parse_clock, parse_duration, parse_week_clock
 from engine.money import parse_decimal
 from engine.problems import Source
-from engine.ratebook.book import Accumulator, Band, Policy, Recurrence, Setting, TermDeclaration, TermType, WindowLine
+from engine.ratebook.book import Accumulator, Band, Item, Policy, Recurrence, Setting, TermDeclaration, TermType, WindowLine
 from engine.ratebook.forms import Findings, Node, read_as
 
 SCOPES = ("site", "account", "agency")
@@ -22,12 +22,14 @@ _MEASURED_BY: Mapping[str, tuple[TermType, ...]] = {
 }
 
 
-def build_accumulators(form: Node | None, terms: Mapping[str, TermDeclaration], found: Findings) -> dict[str, Accumulator]:
+def build_accumulators(
+    form: Node | None, terms: Mapping[str, TermDeclaration], items: Mapping[str, Item], found: Findings
+) -> dict[str, Accumulator]:
     """Accumulators by name, in order of the file."""
     accumulators: dict[str, Accumulator] = {}
     bands: dict[str, Band] = {}
     for node in form.list("accumulators") if form is not None else ():
-        accumulator = _Reader(node, terms, found).accumulator()
+        accumulator = _Reader(node, terms, items, found).accumulator()
         if accumulator.accumulator in accumulators:
             first = accumulators[accumulator.accumulator].source
             found.twice(node["accumulator"], f"accumulator {accumulator.accumulator}", first)
@@ -62,8 +64,8 @@ def in_order(accumulators: Mapping[str, Accumulator], policies: Mapping[str, Pol
 class _Reader:
     """Reads one accumulator."""
 
-    def __init__(self, node: Node, terms: Mapping[str, TermDeclaration], found: Findings) -> None:
-        self.node, self.terms, self.found = node, terms, found
+    def __init__(self, node: Node, terms: Mapping[str, TermDeclaration], items: Mapping[str, Item], found: Findings) -> None:
+        self.node, self.terms, self.items, self.found = node, terms, items, found
         self.measure = node["measure"].word
 
     def accumulator(self) -> Accumulator:
@@ -82,6 +84,10 @@ class _Reader:
         node = self.node
         if bool(bands) == (line is not None):
             self.found.add("R058", node, "an accumulator has either bands or a line", "Write one of them")
+        if self.measure == "amount" and "since" not in node["window"]:
+            self.found.add(
+                "R058", node["window"], "a ceiling holds since a day", "Write `window: { since: { term: contract-start } }`"
+            )
         if self.measure == "amount" and (bands or (line is not None and line.form != "ceiling")):
             self.found.add(
                 "R058", node["measure"], "an amount has no bands and fills to nothing", "Give it a line with a `ceiling`"
@@ -128,10 +134,20 @@ class _Reader:
         forms = [form for form in ("fills-to", "ceiling") if form in node]
         if len(forms) != 1:
             self.found.add("R058", node, "a window line has either `fills-to` or `ceiling`", "Write one of them")
-            return WindowLine("fills-to", Setting(0), "", node.source)
+            return WindowLine("fills-to", Setting(0), "", "", node.source)
         self._check_template(node["description"])
         form = "ceiling" if forms[0] == "ceiling" else "fills-to"
-        return WindowLine(form, self._limit(node[form]), node["description"].text, node.source)  # type: ignore[arg-type]  # one of the two
+        item = node.says("item")
+        if (form == "ceiling") != ("item" in node):
+            said = (
+                "the line of a ceiling needs an `item`"
+                if form == "ceiling"
+                else "the item is that of the first row in the window"
+            )
+            self.found.add("R058", node, said, "Add `item:`" if form == "ceiling" else "Remove `item`")
+        elif item and item not in self.items:
+            self.found.unknown(node["item"], "item", self.items, kind="items")
+        return WindowLine(form, self._limit(node[form]), node["description"].text, item, node.source)  # type: ignore[arg-type]  # one of the two
 
     def _check_template(self, node: Node) -> None:
         try:

@@ -12,6 +12,7 @@ from engine.problems import Source
 from engine.ratebook.book import ActivityColumn, ActivityKind, Calendar, DeclaredLength, Item, LineTexts, RateTable, Rounding
 from engine.ratebook.forms import Findings, Node, duration
 
+NO_PRICE = "none"  # of an item that only window lines are charged as
 AS_WORKED = "as-worked"  # the answer of an item policy that leaves the item as it is
 
 _PLACEHOLDERS = {
@@ -70,7 +71,9 @@ def build_items(form: Node, tables: Mapping[str, RateTable], found: Findings) ->
     items: dict[str, Item] = {}
     for node in form.list("items"):
         item, table = node["item"].text, node["price"].text
-        if table not in tables:
+        if table == NO_PRICE:
+            table = ""
+        elif table not in tables:
             found.unknown(node["price"], "rate table", tables, kind="rate-table")
         elif tables[table].unit != "hour" or "premium" in tables[table].key:
             related = ((tables[table].source, "the table"),)

@@ -272,7 +272,9 @@ def answers_of(decides: str, names: Names) -> tuple[str, ...]:
         return tuple(names.premiums)
     if decides == "counts":
         return tuple(names.accumulators)
-    return (AS_WORKED, *names.items) if decides == "item" else FIXED_ANSWERS[decides]
+    return (
+        (AS_WORKED, *(item.item for item in names.items.values() if item.table)) if decides == "item" else FIXED_ANSWERS[decides]
+    )
 
 
 def _said(value: object, kind: ColumnType) -> str:

@@ -67,7 +67,7 @@ def _check_currency(book: RuleBook, account: Account, found: Findings) -> None:
         "site": {site.site for site in account.sites},
         "geo": {geo for site in account.sites for _, geo in site.geo},
     }
-    read = {item.table for item in book.items.values()}
+    read = {item.table for item in book.items.values() if item.table}
     read |= {given.name for premium in book.premiums.values() for given in premium.given.values() if given.form == "rate"}
     rows = [
         (book.tables[name], row)
@@ -87,7 +87,7 @@ def _check_given(book: RuleBook, premium: Premium, declared: FormulaInput, found
     """What a premium reads stays within the bounds of its formula wherever it stands in the book."""
     given = premium.given[declared.name]
     if given.form == "base":
-        tables = {item.table: book.tables[item.table] for item in book.items.values()}
+        tables = {item.table: book.tables[item.table] for item in book.items.values() if item.table}
         for table in (each for each in tables.values() if declared.unit == f"{each.currency} per hour"):
             for price in (price for row in table.rows.values() for price in row.prices):
                 if price.value is not None:

@@ -33,7 +33,7 @@ def meaning(book: RuleBook) -> str:
     return sha256(_text(book).encode())
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:  # Any: every kind of value of the book
     """A part of the book as canonical JSON. It is written at once: to make values of JSON first takes several times as long."""
     if isinstance(value, str):
         return encode_basestring(value) if value.isascii() else canonical_json(value).decode()

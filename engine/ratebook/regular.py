@@ -15,7 +15,8 @@ from engine.ratebook.nodes import DEPTH_MAX, Mapping, Node, Place, Sequence, Tex
 
 _KEY = r"[A-Za-z0-9][\w.-]{0,99}"
 _WORDS = r"[A-Za-z0-9][\w.+/%-]*(?: [\w.+/%(][\w.+/%()-]*)*"
-_LINE = re.compile(rf"(- +)?(?:({_KEY}):(?= |$) *)?(?:({_WORDS})?(?: *| +#.*)|([\[{{].*))", re.ASCII)
+_SENTENCE = r"[A-Za-z0-9](?:[^:#]*[^:# ])?"  # in brackets a comma is more than a comma
+_LINE = re.compile(rf"(- +)?(?:({_KEY}):(?= |$) *)?(?:({_SENTENCE})?(?: *| +#.*)|([\[{{].*))", re.ASCII)
 _ENTRY = re.compile(rf" *(?:({_KEY}): +)?(?:([\[{{])|({_WORDS})|([\]}}])) *(?:(,) *)?", re.ASCII)
 _NOTHING = frozenset({"null", "Null", "NULL"})
 
@@ -133,9 +134,7 @@ class _Document:
         outer: list[tuple[dict[str, Node], dict[str, Place], list[Node] | None, Place, str | None, Place]] = []
         node: Node
         may_end, may_go_on = False, True
-        pieces = line[at:].split(", ")
-        last = len(pieces) - 1
-        for count, piece in enumerate(pieces):
+        for piece in line[at:].split(", "):
             parts, end = known[piece] if piece in known else self._piece(piece)
             for key, opening, words, closing, comma, key_at, value_at in parts:
                 if closing is not None:
@@ -144,7 +143,7 @@ class _Document:
                     node = Mapping(entries, places, place) if items is None else Sequence(tuple(items), place)
                     entries, places, items, place, key, key_place = outer.pop()
                     if not outer:
-                        is_last = count == last and not comma and parts[-1][6] == value_at
+                        is_last = not comma and parts[-1][6] == value_at
                         if is_last and (at + end == len(line) or line.startswith(" #", at + end - 1)):
                             return node
                         raise _Irregular

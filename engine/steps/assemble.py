@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -101,6 +102,8 @@ def _description(book: RuleBook, rated: Rated, lines: _Lines, number: int) -> st
     names = {"name": item.name, "item": item.item, "site": lines.sections[int(lines.site[number])]}
     names["premiums"] = names["premium"] = ", ".join(book.premiums[premium].name for premium in shown.split("+") if premium)
     basis = BASES[int(lines.basis[number])]
+    if basis == "window":
+        return shown  # its template is filled in where it is charged
     template = {"fixed": texts.fixed, "scheduled": texts.scheduled, "own-line": texts.own_line}.get(basis)
     if template is None:
         template = texts.worked_with_premiums if shown else texts.worked
@@ -165,7 +168,8 @@ def _backup_frame(
 
     digits = np.full(len(charges), charges.quantity_digits, dtype=np.int64)
     unit = book.kinds[activity.kind].unit
-    return pl.DataFrame(
+    windows = pl.Series(charges.basis == BASES.index("window"))
+    frame = pl.DataFrame(
         {
             "account": account,
             "kind": pl.Series([activity.kind], dtype=pl.String).new_from_index(0, len(charges)),
@@ -186,6 +190,15 @@ def _backup_frame(
             "exact": decimal_texts(exact, digits + charges.price_digits),
         }
     )
+    if not windows.any():
+        return frame
+    name = pl.concat_str(
+        pl.col("component").str.strip_prefix("window:"), pl.col("start").str.slice(0, 10), "section", "worker", separator=":"
+    )
+    own = {"kind": pl.lit("window"), "source": pl.lit(""), "id": name, "start": pl.lit(""), "end": pl.lit("")}
+    return frame.with_columns(
+        pl.when(windows).then(value).otherwise(pl.col(column)).alias(column) for column, value in own.items()
+    )
 
 
 def _line_order(lines: _Lines, account_of_site: Ints) -> tuple[Ints, list[int]]:
@@ -195,7 +208,7 @@ def _line_order(lines: _Lines, account_of_site: Ints) -> tuple[Ints, list[int]]:
         price = lines.price[group] * 10 ** (12 - lines.price_digits[group])
         return (
             account_of_site[lines.site[group]], lines.sections[int(lines.site[group])], lines.item[group], lines.descriptions[group], price,
-            lines.price_digits[group],
+            lines.price_digits[group], lines.basis[group],
         )  # fmt: skip
 
     ordered = sorted(range(len(lines.site)), key=place)
@@ -227,14 +240,15 @@ def _invoice(
     found = []
     for number, group in enumerate(groups, start=1):
         item = book.items[rated.items[int(lines.item[group])]]
+        origin: Literal["rated", "window"] = "window" if BASES[int(lines.basis[group])] == "window" else "rated"
         section, description = lines.sections[int(lines.site[group])], lines.descriptions[group]
-        identity: list[Json] = [account, None, section, item.item, lines.plain[group], unit, item.tax_class, {}, "rated"]
+        identity: list[Json] = [account, None, section, item.item, lines.plain[group], unit, item.tax_class, {}, origin]
         span = days[number]
         found.append(
             LineItem(
                 line=number,
                 key=sha256(canonical_json(identity))[:16],
-                origin="rated",
+                origin=origin,
                 section=section,
                 item=item.item,
                 description=description,

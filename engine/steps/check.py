@@ -63,7 +63,7 @@ def _check_time(assembled: Sequence[Assembled], rated: Rated) -> None:
     charges = rated.charges
     seen = np.zeros(len(charges), dtype=np.int64)
     for each in assembled:
-        np.add.at(seen, each.charge, 1)
+        np.add.at(seen, each.charge[each.charge >= 0], 1)
     if not bool((seen == 1).all()):
         row = int(charges.row[np.flatnonzero(seen != 1)[0]])
         raise InvariantError(

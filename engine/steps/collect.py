@@ -264,7 +264,7 @@ class _Reading:
                 )
             getattr(self, "_read_" + column.type.replace("-", "_"))(column)
         self._check_names("site", self.book.sites, "A103", "site")
-        self._check_names("item", self.book.items, "A104", "item")
+        self._check_names("item", {name: item for name, item in self.book.items.items() if item.table}, "A104", "item")
         self._zone_times()
 
     def _read_id(self, column: ActivityColumn) -> None:

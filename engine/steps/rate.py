@@ -36,8 +36,9 @@ from engine.bulk.running import in_order
 from engine.bulk.runs import Runs, runs_of
 from engine.bulk.signatures import Facts, cells, merged_bits, row_groupings
 from engine.bulk.timeline import refuse_uncovered
+from engine.bulk.window_lines import missing_hours
 from engine.bulk.worked import Parts, Stretch, by_term, cut, place_breaks, round_times
-from engine.dates import day_of
+from engine.dates import Period, day_number, day_of
 from engine.problems import InvariantError
 from engine.ratebook.basis import parse_basis
 from engine.ratebook.book import Basis, BreakTerms, PunchRounding, RuleBook, Window
@@ -71,16 +72,27 @@ class Rater:
         """The tables for some sites, items and days."""
         return prepare(self.book, kind, self.slots, self.decider, span)
 
-    def rate(self, activity: Activity, charged: Bools | None = None, *, inside: bool = False) -> Rated:
+    def rate(
+        self,
+        activity: Activity,
+        charged: Bools | None = None,
+        *,
+        period: Period | None = None,
+        mine: Bools | None = None,
+        inside: bool = False,
+    ) -> Rated:
         """The charges of the activity; rows that are not `charged` are context. A missing price refuses the whole run.
 
-        Every charged row ends billed or in `stopped`. `inside` keeps the steps in between.
+        Every charged row ends billed or in `stopped`. With a `period`, whole windows that end in it are charged, too, for the rows that are
+        `mine` (None: all). `inside` keeps the steps in between.
         """
         activity.check_order()
-        ready = self.prepare(activity.kind, span_of(self.book, activity))
+        ready = self.prepare(activity.kind, span_of(self.book, activity, day_number(period.end) if period is not None else None))
         everything = np.ones(len(activity), dtype=np.bool_) if charged is None else charged
         run = _Run(ready, ready.accumulating(), activity, everything, inside=inside)
         blocks = run.blocks()
+        if period is not None:
+            blocks += run.window_blocks(period, np.ones(len(activity), dtype=np.bool_) if mine is None else mine)
         charges = charges_of(blocks, run.item, run.digits)
         charges.check()
         return Rated(
@@ -424,21 +436,42 @@ class _Run:
             activity.worker.codes, self.site, codes(self.ready.account_of[self.site]), self.item, self.zone, self.wall, activity.at,
             np.maximum(activity.numbers["closeout"], 0) if "closeout" in activity.numbers else np.zeros(len(activity), dtype=np.int64),
             {"site": len(self.ready.sites), "account": len(self.book.accounts), "item": len(self.ready.items)}, self.charged,
+            activity.worker.values,
         )  # fmt: skip
+        self.keys = keys
         for each in self.sums:
             try:
                 runs = each.banded(runs, keys, self._states_of)
             except IncompleteError as error:
-                raise RatingError(
-                    f"{self._name(error.row)}: it lies in the window of {error.accumulator!r} that begins on {day_of(error.day)}, and activity is "
-                    f"complete from {self.book.calendar.activity_from} on ({self.book.calendar.source}).\n"
-                    f"Give the activity from {day_of(error.day)} on (one row for each worker with the hours will do), and set `activity-from` "
-                    f"to that day."
-                ) from error
+                raise self._incomplete(error) from error
+        self.every_run = runs
         if not bool(self.charged.all()):
             runs = runs.take(np.flatnonzero(self.charged[runs.row]))
         runs.check()
         return self.parts, runs
+
+    def _incomplete(self, error: IncompleteError) -> RatingError:
+        calendar = self.book.calendar
+        return RatingError(
+            f"{self._name(error.row)}: it lies in the window of {error.accumulator!r} that begins on {day_of(error.day)}, and activity is "
+            f"complete from {calendar.activity_from} on ({calendar.source}).\n"
+            f"Give the activity from {day_of(error.day)} on (one row for each worker with the hours will do), and set `activity-from` to that day."
+        )
+
+    def window_blocks(self, period: Period, mine: Bools) -> list[Block]:
+        """The charges of whole windows that end in the period; called-off work makes a window, rejected and held rows do not."""
+        held = [number for (fate, _), number in self.reasons.items() if fate == "held"]
+        rows = mine & ~np.isin(self.stop, held)
+        found = []
+        for windows in self.ready.windows:
+            if windows.accumulator.line is not None and windows.accumulator.line.form == "fills-to":
+                try:
+                    found.append(
+                        missing_hours(self.ready, windows, rows, self.every_run, self.keys, self._states_of, period, self.pair)
+                    )
+                except IncompleteError as error:
+                    raise self._incomplete(error) from error
+        return [block for block in found if len(block)]
 
     def _states_of(self, accumulator: str, runs: Runs) -> tuple[Codes, list[frozenset[int]]]:
         """The window states whose time counts for an accumulator: a number for each run, and the sets."""

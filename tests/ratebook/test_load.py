@@ -118,11 +118,6 @@ def test_a_column_counts_letters_and_a_windows_line_end_is_one() -> None:
     assert dict(found.keys) == {"é": Source("rates/x.yaml", 1, 1), "d": Source("rates/x.yaml", 2, 1)}
 
 
-def test_nodes_do_not_change() -> None:
-    with pytest.raises(AttributeError):
-        node("1").value = "2"  # type: ignore[union-attr,misc]
-
-
 @pytest.mark.parametrize("data", ["a: 'x\ty' # a\tcomment\n", "# a\tcomment\n'b': \"\t\"\n", "a: [1, 2] #\t\n", "a: '#' #\t\n"])
 def test_tabs_may_stand_in_quotes_and_comments(data: str) -> None:
     assert isinstance(node(data), Mapping)
