@@ -43,9 +43,10 @@ class RowKeys:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows of one view, scope and order: the runs that are asked, and all that feed them."""
+    """The runs that are asked with one view of windows and workdays (-1: none are needed), one scope and one order."""
 
     view: int
+    workday: int
     scope: int
     late: int
     asked: Ints
@@ -69,15 +70,15 @@ class Accumulating:
     bits: tuple[int, ...]
     complete_from: int | None
     _cells: list[Codes] = field(default_factory=list)
-    _alike: tuple[int, int, int] | None = None  # the view, scope and order of all runs, if they have but one
-    _carried: dict[tuple[int, int, int, str], Carried] = field(default_factory=dict)
+    _alike: tuple[int, int, int, int] | None = None  # view, workdays, scope and order of all runs, if they have but one
+    _carried: dict[tuple[int, int, int, int, str], Carried] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         windows = self.windows
         self._cells = [self.lines.windows_of(view.begins) for view in windows.views]
         constant = len(windows.view) == 1 and len(set(windows.scope.tolist())) == 1 and len(set(windows.late.tolist())) == 1
         if constant and all(bool((limits < NEVER).any()) and len(set(limits.tolist())) == 1 for limits in windows.limits):
-            self._alike = (int(windows.view[0]), int(windows.scope[0]), int(windows.late[0]))
+            self._alike = (int(windows.view[0]), int(windows.workday[0]), int(windows.scope[0]), int(windows.late[0]))
 
     @property
     def name(self) -> str:
@@ -160,25 +161,34 @@ class Accumulating:
         return self._cells_of(self._view_of(row, keys, self.windows.view), instants)
 
     def groups(self, row: Ints, keys: RowKeys, window: Codes, scope: Codes) -> Ints:
-        """A number for each (view, key, window) of rows, as their own sites see them."""
+        """A number for each (view, scope, key, window) of rows, as their own sites see them."""
         view = self._view_of(row, keys, self.windows.view)
-        key = np.zeros(len(row), dtype=np.int64)
+        found = np.zeros(len(row), dtype=np.int64)
         for each in range(len(SCOPES)):
             some = np.flatnonzero(scope == each)
-            key[some] = self._key(each, row[some], keys) * len(SCOPES) + each
+            found[some] = self._group_of(view[some], each, row[some], window[some], keys)
+        return found
+
+    def _group_of(self, view: Codes | int, scope: int, row: Ints, window: Codes, keys: RowKeys) -> Ints:
+        key = self._key(scope, row, keys) * len(SCOPES) + scope
         longest = max(len(each.begins) for each in self.windows.views)
         return (key * len(self.windows.views) + view) * longest + np.maximum(window, 0)
 
     def totals(self, groups: Ints, runs: Runs, keys: RowKeys, states_of: StatesOf) -> Ints:
-        """What counts in whole groups (in increasing order), as the sites of the runs see their windows."""
-        runs = self._cut_at_windows(runs, keys)
-        window = self._window_of(runs, keys)
-        place = np.maximum(self.windows.first[self.windows.site_class[keys.site[runs.row]]] + window, 0)
-        mine = self.groups(runs.row, keys, window, self.windows.scope[place])
+        """What counts in whole groups (in increasing order), wherever it was worked."""
         found = np.zeros(len(groups), dtype=np.int64)
-        at = np.minimum(np.searchsorted(groups, mine), max(len(groups) - 1, 0))
-        inside = np.flatnonzero(groups[at] == mine) if len(groups) else ints([])
-        np.add.at(found, at[inside], self._counted(runs, keys, states_of)[inside])
+        if not len(groups):
+            return found
+        runs = runs.take(np.flatnonzero(keys.worker[runs.row] >= 0))
+        for view in range(len(self.windows.views)):
+            mine = runs if self.at_start else self._cut_at(runs, view)[0]
+            window = self._cells_of(view, keys.at[mine.row] if self.at_start else mine.start)
+            counted = self._counted(mine, keys, states_of) * (window >= 0)
+            for scope in range(len(SCOPES)):
+                group = self._group_of(view, scope, mine.row, window, keys)
+                at = np.minimum(np.searchsorted(groups, group), len(groups) - 1)
+                inside = np.flatnonzero(groups[at] == group)
+                np.add.at(found, at[inside], counted[inside])
         return found
 
     def _groups(self, runs: Runs, keys: RowKeys, window: Codes) -> Iterator[Group]:
@@ -191,19 +201,26 @@ class Accumulating:
         place = np.maximum(windows.first[of_class] + window, 0)
         limited = np.logical_or.reduce([limits < NEVER for limits in windows.limits])
         asked = limited[place] & (window >= 0) & (keys.worker[runs.row] >= 0)
-        code = (windows.view[of_class] * len(SCOPES) + windows.scope[place]) * len(LATE) + windows.late[place]
+        days = len(windows.views) + 1
+        code = (windows.view[of_class] * days + windows.workday[of_class] + 1) * len(SCOPES) + windows.scope[place]
+        code = code * len(LATE) + windows.late[place]
         for each in np.flatnonzero(np.bincount(code[asked])).tolist():
             rest, late = divmod(each, len(LATE))
-            view, scope = divmod(rest, len(SCOPES))
-            yield Group(view, scope, late, np.flatnonzero(asked & (code == each)))
+            rest, scope = divmod(rest, len(SCOPES))
+            view, workday = divmod(rest, days)
+            yield Group(view, workday - 1, scope, late, np.flatnonzero(asked & (code == each)))
 
     def _before(self, group: Group, runs: Runs, keys: RowKeys, states_of: StatesOf) -> tuple[Ints, Ints]:
         """For each run that is asked: the measure before it in its window, and its own."""
         some = self._feeding(group, runs, keys)
         feeding, view = runs.take(some), self.windows.views[group.view]
         old = np.arange(len(feeding))
-        if not self.at_start and group.scope != _SITE:
-            feeding, old = self._cut_at(feeding, group.view)  # as the priced site sees them
+        if group.scope != _SITE:  # as the priced site sees them
+            if not self.at_start:
+                feeding, old = self._cut_at(feeding, group.view)
+            if group.workday >= 0:
+                feeding, older = self._cut_at(feeding, group.workday)
+                old = old[older]
         instants = keys.at[feeding.row] if self.at_start else feeding.start
         window = self._cells_of(group.view, instants)
         key = self._key(group.scope, feeding.row, keys) * len(view.begins) + np.maximum(window, 0)
@@ -216,7 +233,7 @@ class Accumulating:
         own = counted
         if self.windows.accumulator.measure == "days":
             own = self._first_of_days(group, feeding, keys, key, counted, place)
-        name = (group.view, group.scope, group.late, "sums")
+        name = (group.view, group.workday, group.scope, group.late, "sums")
         before, groups, totals = sums_before(key, own, self._carried.get(name, NOTHING), place)
         self._carry(name, groups, totals, len(view.begins), keys)
         if len(some) == len(group.asked) and len(old) == len(some):
@@ -253,23 +270,28 @@ class Accumulating:
 
     def _first_of_days(self, group: Group, feeding: Runs, keys: RowKeys, key: Ints, counted: Ints, place: Ints | None) -> Ints:
         """1 for the first counting run of each workday in a window, 0 for the others."""
-        days = self.windows.workday[np.flatnonzero(self.windows.view == group.view)[0]]
-        length = len(self.windows.views[days].begins)
-        day = key * length + np.maximum(self._cells_of(int(days), feeding.start), 0)
+        length = len(self.windows.views[group.workday].begins)
+        day = key * length + np.maximum(self._cells_of(group.workday, feeding.start), 0)
         counting = np.flatnonzero(counted > 0)
         at = counting[in_order(day[counting], None if place is None else place[counting])]
         first = np.r_[True, day[at[1:]] != day[at[:-1]]] if len(at) else np.zeros(0, dtype=np.bool_)
-        name = (group.view, group.scope, group.late, "days")
+        name = (group.view, group.workday, group.scope, group.late, "days")
         carried = self._carried.get(name, NOTHING)
         days_now = day[at[first]]
         new = carried.of(days_now) == 0
         found = np.zeros(len(feeding), dtype=np.int64)
         found[at[first][new]] = 1
-        self._carry(name, days_now, np.ones(len(days_now), dtype=np.int64), length, keys, days)
+        self._carry(name, days_now, np.ones(len(days_now), dtype=np.int64), length, keys, group.workday)
         return found
 
     def _carry(
-        self, name: tuple[int, int, int, str], groups: Ints, totals: Ints, length: int, keys: RowKeys, view: int | None = None
+        self,
+        name: tuple[int, int, int, int, str],
+        groups: Ints,
+        totals: Ints,
+        length: int,
+        keys: RowKeys,
+        view: int | None = None,
     ) -> None:
         carried = self._carried.get(name, NOTHING)
         now = ints([keys.at[-1] - DAY_SECONDS]) if len(keys.at) else ints([self.lines.start])

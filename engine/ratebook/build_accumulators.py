@@ -46,10 +46,15 @@ def in_order(accumulators: Mapping[str, Accumulator], policies: Mapping[str, Pol
     owner = {band.band: name for name, each in accumulators.items() for band in each.bands}
     graph: dict[str, set[str]] = {name: set() for name in accumulators}
     counts = policies.get("counts")
-    for rule in counts.rules if counts is not None else ():
+    rules = counts.rules if counts is not None else ()
+    for rule in rules:
         read = [str(value) for condition in rule.when if condition.column == "over" for value in condition.values]
-        if rule.answer in graph:
-            graph[rule.answer] |= {owner[band] for band in read if band in owner}
+        answers, reached = {rule.answer}, {rule.id}
+        while more := {each for other in rules if other.id in reached for each in other.overrides} - reached:
+            reached |= more
+        answers |= {other.answer for other in rules if other.id in reached}
+        for answer in answers & graph.keys():
+            graph[answer] |= {owner[band] for band in read if band in owner}
     sorter = TopologicalSorter(graph)
     try:
         return {name: accumulators[name] for name in sorter.static_order()}
@@ -92,6 +97,8 @@ class _Reader:
             self.found.add(
                 "R058", node["measure"], "an amount has no bands and fills to nothing", "Give it a line with a `ceiling`"
             )
+        if line is not None and line.form == "fills-to" and self.measure != "time":
+            self.found.add("R058", node["measure"], "hours are guaranteed, so time is measured", "Write `measure: time`")
         if line is not None and line.form == "ceiling" and self.measure != "amount":
             self.found.add("R058", node["measure"], f"a ceiling is an amount, not {self.measure}", "Write `measure: amount`")
         wanted = "account" if self.measure == "amount" else "worker"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from operator import attrgetter
 
@@ -44,9 +45,10 @@ _READERS: Mapping[str, Callable[[Findings, Node], TermValue]] = {
 def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]:
     """The rate tables by name; a table may be spread over several files."""
     tables: dict[str, RateTable] = {}
+    rows: dict[str, dict[tuple[str, ...], RateRow]] = {}
     for form in forms:
         table = _table(form, found)
-        known = tables.get(table.table, table)
+        known = tables.setdefault(table.table, table)
         for word, mine, other in (
             ("unit", table.unit, known.unit),
             ("currency", table.currency, known.currency),
@@ -57,12 +59,11 @@ def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]
                 said = f"the {word} of table `{table.table}` is {mine} here and {other} in another file"
                 remedy = f"Give the same {word} in all files of the table"
                 found.add("R031", form.get(word) or form["table"], said, remedy, related=((known.source, "the same table"),))
-        for key in sorted(table.rows.keys() & known.rows.keys() if known is not table else ()):
-            found.twice(table.rows[key].source, f"row {table.rows[key].id}", known.rows[key].source)
-        tables[table.table] = RateTable(
-            known.table, known.unit, known.currency, known.digits, known.key, {**known.rows, **table.rows}, known.source
-        )
-    return tables
+        so_far = rows.setdefault(table.table, {})
+        for key in sorted(table.rows.keys() & so_far.keys()):
+            found.twice(table.rows[key].source, f"row {table.rows[key].id}", so_far[key].source)
+        so_far.update(table.rows)
+    return {name: replace(table, rows=rows[name]) for name, table in tables.items()}
 
 
 def _table(form: Node, found: Findings) -> RateTable:
@@ -75,15 +76,13 @@ def _table(form: Node, found: Findings) -> RateTable:
     digits = int(form.says("digits", "2"))
     said = [each.text for each in form.list("key")]
     columns = tuple(column for column in KEY_COLUMNS if column in said)  # their order in the file says nothing
-    inherited = form.provenance()
-    known: dict[str, Decimals] = {}  # prices come again and again
+    inherited, prices = form.provenance(), _Prices(unit, digits, found)
     rows: dict[tuple[str, ...], RateRow] = {}
     for node in form.list("rates"):
         _check_key(node, name, columns, found)
         values = {column: node.says(column) for column in columns}
         key = tuple(values.values())
-        prices = _prices(node, unit, digits, node.provenance(inherited), known, found)
-        row = RateRow(f"{name}:{'/'.join(key)}", values, prices, node.source)
+        row = RateRow(f"{name}:{'/'.join(key)}", values, prices.of(node, node.provenance(inherited)), node.source)
         if key in rows:
             found.twice(row.source, f"row {row.id}", rows[key].source)
         rows[key] = row
@@ -101,26 +100,38 @@ def _check_key(row: Node, table: str, columns: Sequence[str], found: Findings) -
             found.add("R033", row, f"the row does not say its {column}", remedy)
 
 
-def _prices(
-    row: Node, unit: str, digits: int, inherited: Provenance, known: dict[str, Decimals], found: Findings
-) -> tuple[Price, ...]:
-    """The prices of a row in order of their days; expected ones are looked at and left out."""
-    prices = []
-    dated = row["prices"]
-    for day, node in dated.items():
-        at, provenance = node, inherited
-        if node.is_map:
-            at, provenance = node["price"], node.provenance(inherited)
+class _Prices:
+    """Reads the prices of a table. Days and prices come again and again; each that is right is taken apart once."""
+
+    def __init__(self, unit: str, digits: int, found: Findings) -> None:
+        self._unit, self._digits, self._found = unit, digits, found
+        self._days: dict[str, date] = {}
+        self._values: dict[str, Decimals] = {}
+
+    def of(self, row: Node, inherited: Provenance) -> tuple[Price, ...]:
+        """The prices of a row in order of their days; expected ones are looked at and left out."""
+        prices = []
+        dated, days = row["prices"], self._days
+        for day, node in dated.items():
+            at, provenance = node, inherited
+            if node.is_map:
+                at, provenance = node["price"], node.provenance(inherited)
+            value = self._value(at)
+            if at is node or node.says("status") != "expected":
+                if day not in days:
+                    days[day] = parse_day(day)
+                prices.append(Price(days[day], value, dated.key(day), provenance))
+        return tuple(sorted(prices, key=_START))
+
+    def _value(self, at: Node) -> Decimals | None:
         text = at.text
-        value = known.get(text)
-        if value is None and text != "ended":
-            count = len(found.problems)
-            value = price(at, unit, digits, found)
-            if len(found.problems) == count:
-                known[text] = value
-        if at is node or node.says("status") != "expected":
-            prices.append(Price(parse_day(day), value, dated.key(day), provenance))
-    return tuple(sorted(prices, key=_START))
+        if text in self._values or text == "ended":
+            return self._values.get(text)
+        count = len(self._found.problems)
+        value = price(at, self._unit, self._digits, self._found)
+        if len(self._found.problems) == count:
+            self._values[text] = value
+        return value
 
 
 def price(at: Node, unit: str, digits: int, found: Findings) -> Decimals:

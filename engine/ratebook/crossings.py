@@ -53,9 +53,15 @@ def check_crossings(book: RuleBook, found: Findings) -> None:
     """What can only be said of a whole book."""
     for account in book.accounts.values():
         _check_currency(book, account, found)
+    bases: set[tuple[str, str]] = set()  # looked at once, for many premiums read the base price by one formula
     for premium in book.premiums.values():
         for declared in book.formulas[premium.formula].inputs:
-            _check_given(book, premium, declared, found)
+            reads = (premium.formula, declared.name)
+            is_base = premium.given[declared.name].form == "base"
+            if not is_base or reads not in bases:
+                _check_given(book, premium, declared, found)
+            if is_base:
+                bases.add(reads)
     _check_combine(book, found)
     _check_activity_from(book, found)
 

@@ -18,7 +18,7 @@ from typing import Any
 from engine.canonical import canonical_json, sha256
 from engine.money import Decimals
 from engine.problems import InvariantError
-from engine.ratebook.book import RuleBook
+from engine.ratebook.book import RateRow, RuleBook
 
 _SILENT = {"source", "places", "provenance", "examples", "answers", "meaning"}
 _TWICE = {"sites"}  # of the book: they stand in its accounts
@@ -33,7 +33,7 @@ def meaning(book: RuleBook) -> str:
     return sha256(_text(book).encode())
 
 
-def _text(value: Any) -> str:  # Any: every kind of value of the book
+def _text(value: Any) -> str:  # noqa: ANN401 - every kind of value of the book
     """A part of the book as canonical JSON. It is written at once: to make values of JSON first takes several times as long."""
     if isinstance(value, str):
         return encode_basestring(value) if value.isascii() else canonical_json(value).decode()
@@ -44,12 +44,13 @@ def _text(value: Any) -> str:  # Any: every kind of value of the book
         return _number_or_day(value)
     if kind is tuple:
         return _list(map(_text, value))
+    if kind is RateRow:
+        return row_text(value)
     if kind not in _FORMS:
-        _FORMS[kind] = _form(kind)
+        _FORMS[kind] = form_of(kind)
     form = _FORMS[kind]
     if form is not None:
-        parts = zip(form.writers, form.parts(value), strict=False)
-        return form.template % tuple([write(part) for write, part in parts])
+        return form.text(value)
     if kind is dict or isinstance(value, Mapping):
         return _list(pair for _, pair in sorted(_pairs(value), key=_FIRST))
     if isinstance(value, Sequence):
@@ -57,6 +58,16 @@ def _text(value: Any) -> str:  # Any: every kind of value of the book
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     raise InvariantError(f"{kind.__name__} has no meaning; this is a fault of the engine")
+
+
+def row_text(row: RateRow) -> str:
+    """A row as `_text` would write it. Nearly all of a large book are rows, and this takes half the time; a test holds the two together."""
+    key = [f"[{_text(column)},{_text(name)}]" for column, name in sorted(row.key.items())]
+    prices = [
+        f'{{"start":{_number_or_day(each.start)},"value":{"null" if each.value is None else _number_or_day(each.value)}}}'
+        for each in row.prices
+    ]
+    return f'{{"id":{_text(row.id)},"key":{_list(key)},"prices":{_list(prices)}}}'
 
 
 @lru_cache(maxsize=10_000)
@@ -84,15 +95,19 @@ def _pairs(value: Mapping[Any, object]) -> list[tuple[str, str]]:  # Any: a text
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class Form:
     """How values of a class are written: their parts (and one thing more, so that they are a tuple) in the order of canonical JSON."""
 
     template: str
     parts: Callable[[object], tuple[object, ...]]
     writers: tuple[Callable[[Any], str], ...]  # Any: each has its own
 
+    def text(self, value: object) -> str:
+        """A value as canonical JSON."""
+        return self.template % tuple([write(part) for write, part in zip(self.writers, self.parts(value), strict=False)])
 
-def _form(kind: type) -> _Form | None:
+
+def form_of(kind: type) -> Form | None:
     """The fields of a class that have a meaning; None if it has no fields."""
     if not is_dataclass(kind):
         return None
@@ -102,7 +117,7 @@ def _form(kind: type) -> _Form | None:
     template = ",".join(f'"{name}":%s' for name in names)
     ordered = _ORDERED if kind is RuleBook else ()
     writers = (_in_order if name in ordered else _set if name in _SETS else _text for name in names)
-    return _Form(f"{{{template}}}", attrgetter(*names, "__class__"), tuple(writers))
+    return Form(f"{{{template}}}", attrgetter(*names, "__class__"), tuple(writers))
 
 
-_FORMS: dict[type[Any], _Form | None] = {}  # of the classes that have been met
+_FORMS: dict[type[Any], Form | None] = {}  # of the classes that have been met

@@ -7,7 +7,7 @@ from datetime import date
 
 from engine.ratebook.book import RuleBook
 from engine.reference.charges import Charge, Fate, Line, Outcome
-from engine.reference.fates import Asked, late_rows
+from engine.reference.fates import Asked, billed_on
 from engine.reference.lines import lines_of
 from engine.reference.prices import CannotPriceError
 from engine.reference.reading import read_rows
@@ -31,7 +31,7 @@ def evaluate(
     """
     read = read_rows(book, book.kinds[kind], rows)
     sums = Sums(book, book.kinds[kind], read)
-    asked = Asked(book, start, end, late_rows(book, read, start), frozenset(accounts))
+    asked = Asked(book, start, end, billed_on(book, read), frozenset(accounts))
     charges, fates = billed(sums, asked)
     charges += ceilings(sums, asked, charges, billed)
     charges.sort(key=lambda charge: charge.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,38 +13,41 @@ from engine.reference.reading import Row
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is billed: the days `start`..`end`, the rows that are late for them, and which accounts (none: all).
-
-    `left_out` are rows that are billed with other days.
-    """
+    """What is billed: the days `start`..`end`, and which accounts (none: all). `billed_on` says which rows are billed on another day."""
 
     book: RuleBook
     start: date
     end: date
-    late: frozenset[int]
+    billed_on: Mapping[int, date]
     accounts: frozenset[str]
-    left_out: frozenset[int] = frozenset()
 
     def holds(self, row: Row) -> bool:
         """Whether a row is billed with these days."""
-        if row.number in self.left_out or not self.holds_account(row.cell("site")):
-            return False
-        return row.number in self.late or self.start <= row.day < self.end
+        return self.holds_account(row.cell("site")) and self.start <= self.billed_on.get(row.number, row.day) < self.end
 
     def holds_account(self, site: str) -> bool:
         """Whether the account of a site is billed."""
         return not self.accounts or self.book.sites[site].account in self.accounts
 
 
-def late_rows(book: RuleBook, rows: Sequence[Row], start: date) -> frozenset[int]:
-    """The numbers of the rows that came after the closeout of their month, which is over on `start` (law 5.9)."""
+def billed_on(book: RuleBook, rows: Sequence[Row]) -> dict[int, date]:
+    """The first day of the month with which a row is billed, for rows that are not billed with their own month (law 5.9)."""
     readable = [row for row in rows if not _rejected(row)]
-    closed = {(book.sites[row.cell("site")].account, row.day.year, row.day.month) for row in readable if row.closeout}
-    return frozenset(
-        row.number
-        for row in readable
-        if not row.closeout and row.day < start and (book.sites[row.cell("site")].account, row.day.year, row.day.month) in closed
-    )
+    months: dict[tuple[str, int], date] = {}
+    for row in readable:
+        if row.closeout and not row.passed_over:
+            key = (book.sites[row.cell("site")].account, row.closeout)
+            months[key] = max(months.get(key, date.min), row.day.replace(day=1))
+    closed = {(account, month) for (account, _), month in months.items()}
+    found = {}
+    for row in readable:
+        account, own = book.sites[row.cell("site")].account, row.day.replace(day=1)
+        month = months.get((account, row.closeout), own)
+        while not row.closeout and (account, month) in closed:
+            month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+        if month != own:
+            found[row.number] = month
+    return found
 
 
 def fate_before_policies(kind: ActivityKind, row: Row, rows: Sequence[Row]) -> Fate | None:

@@ -98,7 +98,7 @@ def _missing(sums: Sums, asked: Asked, window: Whole) -> list[Charge]:
     text = line.description.format_map({**said, "counted": _hours(sums, value), "limit": _hours(sums, limit)})
     return [
         Charge(
-            -1, WINDOW, "", f"{accumulator.accumulator}:{window.start}", 0, f"window:{accumulator.accumulator}", WINDOW, site.account, site.site,
+            -1, WINDOW, "", f"{accumulator.accumulator}:{window.start}:{site.site}:{worker}", 0, f"window:{accumulator.accumulator}", WINDOW, site.account, site.site,
             worker, item.item, (), (WINDOW, text), sums.kind.unit, book.accounts[site.account].currency, item.tax_class,
             quantity.units, quantity.digits, price.units, price.digits, window.to,
         )
@@ -177,19 +177,20 @@ def _ceiling(sums: Sums, accumulator: Accumulator, window: Amount, currency: str
 def _excess_charge(
     sums: Sums, asked: Asked, accumulator: Accumulator, first: Charge, window: Amount, amounts: tuple[int, int, int]
 ) -> Charge:
-    """The charge of -1 at the price of the excess, on the account's first line's site and item; `amounts`: counted, limit, excess."""
+    """The charge of -1 at the price of the excess, on the site of the account's first line and the item that the line names; `amounts`: counted, limit, excess."""
     after = sums.beginnings.after(accumulator, window.site, window.begin)
     start, to = sums.beginnings.day(window.site, window.begin), asked.end - timedelta(days=1)
     if after is not None:
         to = min(to, sums.beginnings.day(window.site, after - 1))
     digits = CURRENCY_DIGITS[first.currency]
     counted, limit, excess = (Decimals(amount, digits) for amount in amounts)
-    name = sums.book.items[first.item].name
-    said = {"name": name, "item": first.item, "site": first.site, "worker": "", "from": start, "to": to}
+    item = sums.book.items[accumulator.line.item if accumulator.line is not None else first.item]
+    said = {"name": item.name, "item": item.item, "site": first.site, "worker": "", "from": start, "to": to}
     template = accumulator.line.description if accumulator.line is not None else ""
     text = template.format_map({**said, "counted": counted, "limit": limit})
     return replace(
-        first, row=-1, kind=WINDOW, source="", id=f"{accumulator.accumulator}:{start}", segment=0,
+        first, row=-1, kind=WINDOW, source="", id=f"{accumulator.accumulator}:{start}:{first.account}", segment=0, item=item.item, unit="each",
+        tax_class=item.tax_class,
         component=f"window:{accumulator.accumulator}", basis=WINDOW, worker="", premiums=(), description_key=(WINDOW, text),
         quantity=-1, quantity_digits=0, price=excess.units, price_digits=excess.digits, service_day=to,
     )  # fmt: skip
@@ -200,5 +201,5 @@ def _months(start: date, asked: Asked) -> Iterator[Asked]:
     first = start.replace(day=1)
     while first < asked.start:
         following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-        yield replace(asked, start=first, end=min(following, asked.start), late=frozenset(), left_out=asked.late)
+        yield replace(asked, start=first, end=min(following, asked.start))
         first = following

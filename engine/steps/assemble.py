@@ -98,12 +98,11 @@ def _lines(book: RuleBook, rated: Rated, site: Ints) -> tuple[Ints, _Lines]:
 
 def _description(book: RuleBook, rated: Rated, lines: _Lines, number: int) -> str:
     texts, item = book.texts, book.items[rated.items[int(lines.item[number])]]
-    shown = rated.charges.shown.values[int(lines.shown[number])]
-    names = {"name": item.name, "item": item.item, "site": lines.sections[int(lines.site[number])]}
-    names["premiums"] = names["premium"] = ", ".join(book.premiums[premium].name for premium in shown.split("+") if premium)
-    basis = BASES[int(lines.basis[number])]
+    shown, basis = rated.charges.shown.values[int(lines.shown[number])], BASES[int(lines.basis[number])]
     if basis == "window":
         return shown  # its template is filled in where it is charged
+    names = {"name": item.name, "item": item.item, "site": lines.sections[int(lines.site[number])]}
+    names["premiums"] = names["premium"] = ", ".join(book.premiums[premium].name for premium in shown.split("+") if premium)
     template = {"fixed": texts.fixed, "scheduled": texts.scheduled, "own-line": texts.own_line}.get(basis)
     if template is None:
         template = texts.worked_with_premiums if shown else texts.worked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -126,7 +126,7 @@ def _billed_with(reading: _Reading, live: Bools, period: Period) -> Bools:
         while closeout[row] == 0 and (who, billed) in closed:
             billed += 1
         if billed != month:
-            moved[row] = period.holds(date((billed + 1) // 12, (billed + 1) % 12 + 1, 1) - timedelta(days=1))
+            moved[row] = period.holds(date(billed // 12, billed % 12 + 1, 1))
     return moved
 
 
@@ -145,15 +145,11 @@ def _needed(reading: _Reading, charged: Bools, period: Period) -> Bools:
         return np.zeros(len(day), dtype=np.bool_)
     first = int(day[charged].min()) if bool(charged.any()) else day_number(period.start)
     last = max(int(day[charged].max()) if bool(charged.any()) else first, day_number(period.end) - 1)
-    begins = [
-        windows.views[view].days[0]
-        for each in book.accumulators.values()
-        if each.measure != "amount"
-        for windows in [windows_at(book, each, list(book.sites), first, last)]
-        for view in windows.view.tolist()
-        if windows.views[view].days
-    ]
-    since = min([first - near, *begins])
+    since = first - near
+    for each in reversed(list(book.accumulators.values())):  # what counts for one may depend on bands of those before it
+        if each.measure != "amount":
+            windows = windows_at(book, each, list(book.sites), since, last)
+            since = min([since, *(view.days[0] - 1 for view in windows.views if view.days)])
     wanted = (day >= since - 1) & (day <= last + near)
     if any(each.line is not None for each in book.accumulators.values()):
         return np.asarray(wanted)

@@ -88,7 +88,12 @@ def book(
     declared: Mapping[str, tuple[str, str]] | None = None, calendar: str = "", more: Mapping[str, str] | None = None,
 ) -> RuleBook:  # fmt: skip
     """The sample book with these houses instead of its accounts, and one price for registered nurses at each."""
-    return build({path: text.encode() for path, text in texts(houses, accumulators, counts, apply, premiums, declared, calendar, more).items()})
+    return build(
+        {
+            path: text.encode()
+            for path, text in texts(houses, accumulators, counts, apply, premiums, declared, calendar, more).items()
+        }
+    )
 
 
 def texts(
@@ -96,10 +101,15 @@ def texts(
     declared: Mapping[str, tuple[str, str]] | None, calendar: str, more: Mapping[str, str] | None,
 ) -> dict[str, str]:  # fmt: skip
     """The files of such a book."""
-    files = {path: text for path, text in sample_texts().items() if not path.startswith(("rates/accounts/", "rates/")) or "terms" in path}
+    files = {
+        path: text
+        for path, text in sample_texts().items()
+        if not path.startswith(("rates/accounts/", "rates/")) or "terms" in path
+    }
     terms = {**DECLARED, **(declared or {})}
     names, values = (
-        "".join(f"  {name}: {said[at]}\n" if at == 0 else f"    {name}: {said[at]}\n" for name, said in terms.items()) for at in (0, 1)
+        "".join(f"  {name}: {said[at]}\n" if at == 0 else f"    {name}: {said[at]}\n" for name, said in terms.items())
+        for at in (0, 1)
     )
     default = files["rates/terms-default.yaml"].replace("declares:\n", "declares:\n" + names)
     head, _, tail = default.partition("terms:\n")
@@ -116,7 +126,9 @@ def texts(
     for house in houses:
         accounts.setdefault(house.account or house.site, []).append(house)
     rows = "".join(
-        f"  - {{ geo: {house.site}, item: {item}, prices: {{ 2024-01-01: {house.price} }} }}\n" for house in houses for item in ("RN", "ICU", "ORIENT")
+        f"  - {{ geo: {house.site}, item: {item}, prices: {{ 2024-01-01: {house.price} }} }}\n"
+        for house in houses
+        for item in ("RN", "ICU", "ORIENT")
     )
     files["rates/house.yaml"] = dedent(PRICES).lstrip("\n").replace("{rows}", rows.rstrip("\n"))
     for account, mine in accounts.items():
@@ -125,7 +137,9 @@ def texts(
             + (f"\n    terms:\n      - {{ from: 2024-01-01, {house.terms} }}" if house.terms else "")
             for house in mine
         )
-        files[f"rates/accounts/{account}.yaml"] = f"format: 1\nkind: account\naccount: {account}\ncurrency: USD\nsites:\n{sites}\n"
+        files[f"rates/accounts/{account}.yaml"] = (
+            f"format: 1\nkind: account\naccount: {account}\ncurrency: USD\nsites:\n{sites}\n"
+        )
     files["rules/accumulators.yaml"] = dedent(accumulators).lstrip("\n")
     policies = [path for path, text in files.items() if "decides: premiums" in text or "decides: combine" in text]
     for path in [*policies, "rules/premiums.yaml"]:
@@ -141,11 +155,15 @@ def shift(id_: str, site: str, start: str, end: str, **more: str) -> dict[str, s
     return {"id": id_, "site": site, "worker": "nurse", "item": "RN", "status": "completed", "start": start, "end": end, **more}
 
 
-def billed(rules: RuleBook, rows: Sequence[Mapping[str, str]], period: str, accounts: Sequence[str] = (), kind: str = "shift") -> Preview:
+def billed(
+    rules: RuleBook, rows: Sequence[Mapping[str, str]], period: str, accounts: Sequence[str] = (), kind: str = "shift"
+) -> Preview:
     """The period billed by these rules."""
     names = [column.column for column in rules.kinds[kind].columns]
     cells = {name: [row.get(name, "") for row in rows] for name in names}
-    raw = pl.DataFrame({**cells, "file": ["x.csv"] * len(rows), "row": list(range(2, len(rows) + 2))}, schema_overrides={"row": pl.Int64})
+    raw = pl.DataFrame(
+        {**cells, "file": ["x.csv"] * len(rows), "row": list(range(2, len(rows) + 2))}, schema_overrides={"row": pl.Int64}
+    )
     return preview(Rater(rules), kind, raw, parse_period(period), accounts)
 
 

@@ -21,8 +21,20 @@ LATE = shift("S5", "mercy", "2026-09-28T07:00", "2026-09-28T15:00")
         ("site", "reorder", BEFORE, {"S1": "792.00", "S2": "792.00", "S3": "720.00"}, {"S4": "792.00"}),
         ("agency", "reorder", BEFORE, {"S1": "792.00", "S2": "792.00", "S3": "720.00"}, {"S4": "1056.00"}),
         ("site", "reorder", [*BEFORE, LATE], {"S1": "792.00", "S2": "792.00", "S3": "720.00"}, {"S4": "924.00", "S5": "528.00"}),
-        ("agency", "reorder", [*BEFORE, LATE], {"S1": "792.00", "S2": "792.00", "S3": "840.00"}, {"S4": "1188.00", "S5": "528.00"}),
-        ("agency", "append", [*BEFORE, LATE], {"S1": "792.00", "S2": "792.00", "S3": "720.00"}, {"S4": "1188.00", "S5": "660.00"}),
+        (
+            "agency",
+            "reorder",
+            [*BEFORE, LATE],
+            {"S1": "792.00", "S2": "792.00", "S3": "840.00"},
+            {"S4": "1188.00", "S5": "528.00"},
+        ),
+        (
+            "agency",
+            "append",
+            [*BEFORE, LATE],
+            {"S1": "792.00", "S2": "792.00", "S3": "720.00"},
+            {"S4": "1188.00", "S5": "660.00"},
+        ),
     ],
 )
 def test_the_five_rows(
@@ -39,7 +51,9 @@ def test_the_five_rows(
 
 
 def test_the_overtime_is_a_line_of_its_own_price() -> None:
-    rules = book([House("mercy", "66.00", terms="overtime-scope: agency"), House("bayview", "60.00", terms="overtime-scope: agency")])
+    rules = book(
+        [House("mercy", "66.00", terms="overtime-scope: agency"), House("bayview", "60.00", terms="overtime-scope: agency")]
+    )
     assert lines(billed(rules, BEFORE, "2026-10")) == ["mercy: 4.00 x 66.00 = 264.00", "mercy: 8.00 x 99.00 = 792.00"]
 
 

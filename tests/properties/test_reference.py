@@ -20,7 +20,7 @@ from engine.reference.evaluate import CannotPriceError, Outcome, evaluate
 from engine.steps.rate import Rater
 from tests.properties.strategies import FEATURES, FEATURES_ADDING_UP, Case, cases, features
 
-FAST_ADDS_UP = False
+FAST_ADDS_UP = True
 """Whether the fast engine can do what law 5 says; until then its accumulators are rated by the slow evaluator alone."""
 
 SEEN: Counter[str] = Counter()
@@ -72,7 +72,7 @@ def fates_of(found: Preview, rows: int) -> dict[int, tuple[str, str]]:
     said = {fate.row: (fate.fate, fate.rule) for fate in found.fates} | {
         reject.row: ("rejected", "") for reject in found.collected.rejects
     }
-    rated = {int(found.collected.places["row"][n]) for n in range(len(found.rated.activity))}
+    rated = {int(found.collected.places["row"][n]) for n in range(len(found.rated.activity)) if found.rated.charged[n]}
     return {row: said.get(row, ("billed", "") if row in rated else ("elsewhere", "")) for row in range(rows)}
 
 

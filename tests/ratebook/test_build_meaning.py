@@ -5,8 +5,10 @@ import random
 import pytest
 
 from engine.ratebook import load
+from engine.ratebook.book import Price, RateRow
 from engine.ratebook.build import build
 from engine.ratebook.load import Mapping, Node, Sequence
+from engine.ratebook.meaning import form_of, row_text
 from tests.sample_book import sample_files, sample_texts
 
 MEANING = build(sample_files()).meaning
@@ -151,3 +153,16 @@ def test_no_two_of_these_books_mean_the_same() -> None:
     meanings = [build(sample_files(**{path: texts[path].replace(old, new, 1)})).meaning for path, old, new in LOUD[:20]]
 
     assert len(set(meanings)) == len(meanings)
+
+
+def test_a_row_is_written_as_any_other_value() -> None:
+    """It has a function of its own, which a new field of a row or a price must not slip past."""
+    text = sample_texts()["rates/geo-base.yaml"].replace("2026-10-15: 72.55", "2026-10-15: ended")
+    rows = [row for table in build(sample_files(**{"rates/geo-base.yaml": text})).tables.values() for row in table.rows.values()]
+    row, price = form_of(RateRow), form_of(Price)
+    assert row is not None
+    assert price is not None
+
+    assert any(each.value is None for row_ in rows for each in row_.prices)
+    assert [row_text(each) for each in rows] == [row.text(each) for each in rows]
+    assert all(price.text(each) in row_text(row_) for row_ in rows for each in row_.prices)

@@ -38,8 +38,13 @@ def entry(folder: Path) -> Path:
 def was_read(files: dict[str, bytes], folder: Path, monkeypatch: pytest.MonkeyPatch, engine: Path = cache._ENGINE) -> bool:
     """Whether a book comes from the folder; if so, nothing is built."""
     built: list[object] = []
+
+    def problems_in(files: object) -> tuple[RuleBook, list[str]]:
+        built.append(files)
+        return WRONG, ["so that it is not kept"]
+
     with monkeypatch.context() as patch:
-        patch.setattr("engine.ratebook.build.problems_in", lambda files: (built.append(files), (WRONG, ["not to be kept"]))[1])
+        patch.setattr("engine.ratebook.build.problems_in", problems_in)
         build_or_read(files, folder, engine)
     return not built
 
@@ -62,7 +67,6 @@ def test_a_kept_book_is_the_book(name: str, folder: Path) -> None:
 def test_a_book_is_read_as_it_was_written(name: str) -> None:
     book = build(BOOKS[name])
 
-    assert repr(read_transcript(transcript(book))).replace(" ", "") != ""
     assert read_transcript(transcript(book)) == book
 
 

@@ -103,7 +103,7 @@ def test_any_heap_of_marks_is_read_alike_or_left_to_libyaml(seed: int) -> None:
         "a:\n  b:\n    c: d\n  e: f\n\n# g\nh: [1,2]\n",
         "- a\n- b: c\n  d:\n  - e\n-   f: g\n    h: i\n",
         "  a: b\n  c: d\n",
-        "a: it's 5 % more, (see \"C-88\") & [that] is {all}* - or\nb: Zoë  \n",
+        'a: it\'s 5 % more, (see "C-88") & [that] is {all}* - or\nb: Zoë  \n',
         "a: {b: {c: [d, [e], {f: g}]}, h: i}",
     ],
 )
