@@ -98,7 +98,7 @@ def _seconds(minutes: npt.NDArray[Any]) -> Ints:
 
 def span() -> Span:
     """Every site, item and day of the workload."""
-    return Span(SITE_IDS, ITEM_IDS, np.arange(SITES * ITEMS), FIRST - 1, FIRST + DAYS + 1)
+    return Span(SITE_IDS, ITEM_IDS, tuple(range(SITES * ITEMS)), FIRST - 1, FIRST + DAYS + 1)
 
 
 class Fold:

@@ -69,6 +69,7 @@ class Accumulating:
     at_start: bool
     bits: tuple[int, ...]
     complete_from: int | None
+    carries: bool = False  # from chunk to chunk
     _cells: list[Codes] = field(default_factory=list)
     _alike: tuple[int, int, int, int] | None = None  # view, workdays, scope and order of all runs, if they have but one
     _carried: dict[tuple[int, int, int, int, str], Carried] = field(default_factory=dict)
@@ -204,11 +205,19 @@ class Accumulating:
         days = len(windows.views) + 1
         code = (windows.view[of_class] * days + windows.workday[of_class] + 1) * len(SCOPES) + windows.scope[place]
         code = code * len(LATE) + windows.late[place]
-        for each in np.flatnonzero(np.bincount(code[asked])).tolist():
+        occurring = np.bincount(code[asked]) if not self.carries else np.bincount(self._codes())
+        for each in np.flatnonzero(occurring).tolist():
             rest, late = divmod(each, len(LATE))
             rest, scope = divmod(rest, len(SCOPES))
             view, workday = divmod(rest, days)
             yield Group(view, workday - 1, scope, late, np.flatnonzero(asked & (code == each)))
+
+    def _codes(self) -> Ints:
+        """The codes of all groups that there can be: rows of a later chunk may look back at what is not asked for now."""
+        windows, days = self.windows, len(self.windows.views) + 1
+        of_class = np.repeat(np.arange(len(windows.view)), np.diff(np.r_[windows.first, len(windows.day)]))
+        code = (windows.view[of_class] * days + windows.workday[of_class] + 1) * len(SCOPES) + windows.scope
+        return ints(code * len(LATE) + windows.late)
 
     def _before(self, group: Group, runs: Runs, keys: RowKeys, states_of: StatesOf) -> tuple[Ints, Ints]:
         """For each run that is asked: the measure before it in its window, and its own."""
@@ -250,6 +259,8 @@ class Accumulating:
             return group.asked
         if len(group.asked) == len(runs):
             return group.asked
+        if self.carries:
+            return np.flatnonzero(keys.worker[runs.row] >= 0)
         workers = np.zeros(int(keys.worker.max()) + 2, dtype=np.bool_)
         workers[keys.worker[runs.row[group.asked]]] = True
         wanted = workers[keys.worker[runs.row]]

@@ -33,7 +33,7 @@ class Span:
 
     sites: tuple[str, ...]
     items: tuple[str, ...]
-    pairs: Ints
+    pairs: tuple[int, ...]
     first_day: int
     last_day: int
 
@@ -71,7 +71,7 @@ class Prepared:
         days = self.last_day - self.first_day + 1
         return codes(self.term_at[site * np.int64(days) + (day - self.first_day)])
 
-    def accumulating(self) -> list[Accumulating]:
+    def accumulating(self, *, carries: bool = False) -> list[Accumulating]:
         """The accumulators whose bands some policy reads, with nothing summed yet."""
         bands = self.programs.bands
         return [
@@ -79,6 +79,7 @@ class Prepared:
                 windows, self.lines, self.book.calendar.window_at == "start",
                 tuple(1 << bands.index(band.band) for band in windows.accumulator.bands),
                 day_number(self.book.calendar.activity_from) if self.book.calendar.activity_from else None,
+                carries,
             )
             for windows in self.windows
             if windows.accumulator.bands
@@ -109,7 +110,7 @@ def span_of(book: RuleBook, activity: Activity, last_day: int | None = None) -> 
         used[item::size] = True
     if not len(activity):
         used[:] = False
-    return Span(activity.site.values, activity.item.values, np.flatnonzero(used), first, last)
+    return Span(activity.site.values, activity.item.values, tuple(np.flatnonzero(used).tolist()), first, last)
 
 
 def prepare(book: RuleBook, kind: str, slots: Mapping[str, CompiledSlot], decider: Decider, span: Span) -> Prepared:
@@ -133,8 +134,8 @@ def prepare(book: RuleBook, kind: str, slots: Mapping[str, CompiledSlot], decide
     lines = timelines(zones, earliest, last, book.windows, book.holidays, [*edges, *steps])
     items = tuple(book.items)
     pair = np.full(max(len(span.sites), 1) * len(items), -1, dtype=np.int32)
-    pair[span.pairs] = np.arange(len(span.pairs))
-    pairs = [(span.sites[number // len(items)], items[number % len(items)]) for number in span.pairs.tolist()]
+    pair[list(span.pairs)] = np.arange(len(span.pairs))
+    pairs = [(span.sites[number // len(items)], items[number % len(items)]) for number in span.pairs]
     return Prepared(
         book, book.kinds[kind], slots, decider, span.sites, items, codes([items.index(item) for item in span.items] or [0]),
         codes([accounts.index(book.sites[site].account) for site in span.sites] or [0]),

@@ -18,6 +18,7 @@ from engine.ratebook.conditions import Names
 from engine.ratebook.crossings import check_crossings, check_keys
 from engine.ratebook.forms import Findings, read_forms
 from engine.ratebook.meaning import meaning
+from engine.ratebook.nodes import no_collection
 
 
 def build(files: Mapping[str, bytes]) -> RuleBook:
@@ -28,6 +29,7 @@ def build(files: Mapping[str, bytes]) -> RuleBook:
     return book
 
 
+@no_collection()
 def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Problem]]:
     """The rule book, unless there are errors, and everything found. A file out of form is not searched for what others name."""
     found = Findings()
