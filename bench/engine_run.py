@@ -55,10 +55,12 @@ def load(folder: Path) -> RuleBook:
 
 def chunks(made: Workload, size: int = CHUNK) -> Iterator[Activity]:
     """The shifts as the engine wants them, some at a time; what a snapshot would hold, made in place from the numbers of the workload."""
-    table = pl.scan_parquet(made.file("shifts"))
-    workers = tuple(f"w{n:08d}" for n in range(int(table.select(pl.col("worker").max()).collect().item()) + 1))
-    for first in range(0, made.shifts, size):
-        yield activity(table.slice(first, size).collect(), workers)
+    file = pq.ParquetFile(made.file("shifts"))
+    place = file.schema_arrow.get_field_index("worker")
+    groups = [file.metadata.row_group(number).column(place).statistics.max for number in range(file.metadata.num_row_groups)]
+    workers = tuple(f"w{number:08d}" for number in range(max(groups) + 1))
+    for batch in file.iter_batches(batch_size=size):
+        yield activity(pl.DataFrame(pl.from_arrow(batch)), workers)
 
 
 def activity(table: pl.DataFrame, workers: tuple[str, ...]) -> Activity:
@@ -127,19 +129,20 @@ class Fold:
     def add(self, block: Block, day: Ints) -> Ints:
         """Adds a block; `day` is each row's day of start. Returns the cents of each charge."""
         cents = cents_of(block, self.digits)
-        quarters, odd = np.divmod(block.quantity * 4, 10**self.digits)
-        if odd.any():
-            raise SystemExit("a charge is not a whole number of quarter-hours")
         slot = self.first_slot[block.price_row] + self.month[day - self.ready.prices.first_day][block.column("row")]
-        counts, quarter_sums, cent_sums = self.sums[lines.COMPONENTS.index(COMPONENT[block.component.name])]
+        counts, quantity_sums, cent_sums = self.sums[lines.COMPONENTS.index(COMPONENT[block.component.name])]
         counts += np.bincount(slot, minlength=self.slots)
-        np.add.at(quarter_sums, slot, quarters)
+        np.add.at(quantity_sums, slot, block.quantity)
         np.add.at(cent_sums, slot, cents)
         return cents
 
     def table(self) -> pl.DataFrame:
         """The lines."""
         component, slot = np.nonzero(self.sums[:, 0])
+        quarters, odd = np.divmod(self.sums[:, 1] * 4, 10**self.digits)
+        if odd.any():
+            raise SystemExit("a line is not a whole number of quarter-hours")
+        self.sums[:, 1] = quarters
         row = self.price_row[slot]
         pair = np.array([(int(site[1:]), int(item[1:])) for site, item in self.ready.prices.pairs])[self.ready.prices.pair[row]]
         rate = ints([each.value.units for each in self.ready.prices.rates])[self.ready.prices.base[row]]

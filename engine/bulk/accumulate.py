@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.arrays import Bools, Codes, Ints, codes, ints
-from engine.bulk.recurrences import LATE, NEVER, SCOPES, View, Windows
+from engine.bulk.recurrences import LATE, NEVER, SCOPES, Windows
 from engine.bulk.running import NOTHING, Carried, in_order, sums_before
 from engine.bulk.runs import Runs
 from engine.bulk.timeline import Timelines
@@ -93,7 +93,7 @@ class Accumulating:
         runs = self._cut_at_windows(runs, keys)
         window = self._window_of(runs, keys)
         count = len(self.bits)
-        reached = np.full((count, len(runs)), NEVER, dtype=np.int64)
+        reached = [np.full(len(runs), NEVER, dtype=np.int64) for _ in range(count)]
         for group in self._groups(runs, keys, window):
             self._refuse_incomplete(group, runs, keys, window)
             before, own = self._before(group, runs, keys, states_of)
@@ -103,7 +103,7 @@ class Accumulating:
                 continue
             place = self.windows.first[self.windows.site_class[keys.site[runs.row[group.asked]]]] + window[group.asked]
             for number, limits in enumerate(self.windows.limits):
-                reached[number, group.asked] = self._reached(group, runs, keys, states_of, before, own, limits[place])
+                reached[number][group.asked] = self._reached(group, runs, keys, states_of, before, own, limits[place])
         return self._cut_at_bands(runs, reached)
 
     # --- windows
@@ -381,23 +381,20 @@ class Accumulating:
             at = stop
         return end
 
-    def _cut_at_bands(self, runs: Runs, reached: Ints) -> Runs:
+    def _cut_at_bands(self, runs: Runs, reached: Sequence[Ints]) -> Runs:
         """The runs cut where they come into a band, with their bits."""
-        inside = (reached > runs.start) & (reached < runs.end)
-        if bool(inside.any()):
-            run, band = np.nonzero(inside.T)
-            at = reached[band, run]
-            order = np.lexsort((at, run))
-            run, at = run[order], at[order]
-            once = np.r_[True, (run[1:] != run[:-1]) | (at[1:] != at[:-1])]
-            runs, old = runs.cut(run[once], at[once])
-            reached = reached[:, old]
-        band_bits = runs.band
-        for number, bit in enumerate(self.bits):
-            band_bits = band_bits | codes((reached[number] <= runs.start) * bit)
-        return Runs(runs.part, runs.row, runs.start, runs.end, codes(band_bits))
-
-
-def view_of(windows: Windows, site: int) -> View:
-    """The windows of a site."""
-    return windows.views[int(windows.view[int(windows.site_class[site])])]
+        cuts = [np.flatnonzero((at > runs.start) & (at < runs.end)) for at in reached]
+        run = np.concatenate(cuts)
+        if len(run):
+            at = np.concatenate([at[some] for at, some in zip(reached, cuts, strict=True)])
+            if len(cuts) > 1:
+                order = np.lexsort((at, run))
+                run, at = run[order], at[order]
+                once = np.r_[True, (run[1:] != run[:-1]) | (at[1:] != at[:-1])]
+                run, at = run[once], at[once]
+            runs, old = runs.cut(run, at)
+            reached = [at[old] for at in reached]
+        bits = runs.band
+        for at, bit in zip(reached, self.bits, strict=True):
+            bits = bits | (at <= runs.start) * np.int32(bit)
+        return Runs(runs.part, runs.row, runs.start, runs.end, bits)

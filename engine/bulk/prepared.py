@@ -68,6 +68,8 @@ class Prepared:
 
     def term(self, site: Codes, day: Ints) -> Codes:
         """The number of the terms that hold at sites on days."""
+        if len(self.terms) == 1:
+            return np.zeros(len(site), dtype=np.int32)
         days = self.last_day - self.first_day + 1
         return codes(self.term_at[site * np.int64(days) + (day - self.first_day)])
 

@@ -97,6 +97,7 @@ class PriceBook:
     epochs: tuple[date, ...]
     _columns: dict[tuple[str, str] | None, tuple[Ints, Ints, Bools]] = field(default_factory=dict)
     _made: dict[Recipe, tuple[Made, Bools]] = field(default_factory=dict)
+    _complete: set[Recipe] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self.base)
@@ -146,7 +147,7 @@ class PriceBook:
             empty = Made(*(np.zeros(count, dtype=np.int64) for _ in range(3)))
             self._made[recipe] = (empty, np.zeros(count, dtype=np.bool_))
         made, known = self._made[recipe]
-        if not bool(known[rows].all()):
+        if recipe not in self._complete and not bool(known[rows].all()):
             wanted = np.zeros(count, dtype=np.bool_)
             wanted[rows] = True
             wanted &= ~known
@@ -154,6 +155,8 @@ class PriceBook:
             fresh = self.make(recipe, new)
             made.units[new], made.digits[new], made.winner[new] = fresh.units, fresh.digits, fresh.winner
             known[new] = True
+            if bool(known.all()):
+                self._complete.add(recipe)
         return made
 
     def make(self, recipe: Recipe, rows: Ints) -> Made:

@@ -37,7 +37,7 @@ from engine.bulk.signatures import Facts, cells, merged_bits, row_groupings
 from engine.bulk.timeline import refuse_uncovered
 from engine.bulk.window_lines import missing_hours
 from engine.bulk.worked import Parts, Stretch, by_term, cut, place_breaks, round_times
-from engine.dates import Period, day_of
+from engine.dates import DAY_SECONDS, Period, day_of
 from engine.problems import InvariantError
 from engine.ratebook.basis import parse_basis
 from engine.ratebook.book import Basis, BreakTerms, PunchRounding, RuleBook, Window
@@ -61,6 +61,7 @@ class Rating:
         self.digits, self.half = self.book.rounding.quantity[self.kind.unit]
         self.site = activity.site.codes
         self.zone = codes(ready.zone_of[self.site])
+        self.account = codes(ready.account_of[self.site])
         self.term, self.terms = self._terms(), ready.terms
         self.wall = self._per_terms([terms.get("hours") == "wall" for terms in self.terms], np.bool_)
         self.decided: dict[str, Codes] = {}
@@ -84,9 +85,18 @@ class Rating:
         parts, runs = self._runs()
         charged = self.billed & self.charged
         self.total = np.where(charged, np.where(self.form >= 2, fixed, seconds + fill), 0)
-        self.quantity = ints(rounded_down(self.total * 10**self.digits, HOUR, self.half))
+        self.quantity = self._hours(self.total)
         self._stop(charged & (self.quantity == 0), ("not billed", "rounds-to-nothing"))
         return self._charges(charged, fill, parts, runs)
+
+    def _hours(self, seconds: Ints) -> Ints:
+        """Seconds as a rounded quantity of hours."""
+        unit = quantity_unit(self.digits)
+        if unit is not None:
+            whole = seconds // unit
+            if np.array_equal(whole * unit, seconds):
+                return whole
+        return ints(rounded_down(seconds * 10**self.digits, HOUR, self.half))
 
     def stopped(self) -> dict[int, tuple[FateName, str]]:
         """The rows that are not billed, with their fates."""
@@ -120,7 +130,8 @@ class Rating:
         return number
 
     def _per_terms(self, values: Sequence[object], dtype: type) -> Bools:
-        found: Bools = np.array(values, dtype=dtype)[self.term]
+        alike = len(set(values)) == 1
+        found: Bools = np.full(len(self.term), values[0], dtype=dtype) if alike else np.array(values, dtype=dtype)[self.term]
         return found
 
     def _worked_time(self) -> Stretch:
@@ -168,7 +179,7 @@ class Rating:
             return lines.seconds(lines.with_window(window), self.zone, start, end) > 0
 
         accounts = sorted(self.book.accounts)
-        account = Coded(tuple(accounts), codes(self.ready.account_of[self.site]))
+        account = Coded(tuple(accounts), self.account)
         lengths: dict[str, Callable[[], Ints]] = {
             "notice": cache(lambda: between(times["cancelled_at"], times["scheduled_start"])),
             "scheduled-length": cache(lambda: between(*self.scheduled)),
@@ -340,15 +351,15 @@ class Rating:
         )
         zone, activity = self.zone[rows], self.activity
         if len(rows):
-            first, last = (self.lines.day[self.lines.cell(zone, times)] for times in (stretch.start, stretch.end))
-            refuse_uncovered(_used_windows(self.book), self.book.holidays, int(first.min()), int(last.max()))
+            first, last = (self._day_of(zone, times, edge) for times, edge in ((stretch.start, np.min), (stretch.end, np.max)))
+            refuse_uncovered(_used_windows(self.book), self.book.holidays, first, last)
         self.parts = cut(
             self.lines, zone, self.ready.prices, self.pair[rows], stretch, activity.day[rows], self.book.calendar.price_at, rows
         )
         runs = runs_of(self.parts)
         self.case = self.ready.programs.case_of(self.facts, self.ready.prices.epoch(activity.day))
         keys = RowKeys(
-            activity.worker.codes, self.site, codes(self.ready.account_of[self.site]), self.item, self.zone, self.wall, activity.at,
+            activity.worker.codes, self.site, self.account, self.item, self.zone, self.wall, activity.at,
             np.maximum(activity.numbers["closeout"], 0) if "closeout" in activity.numbers else np.zeros(len(activity), dtype=np.int64),
             {"site": len(self.ready.sites), "account": len(self.book.accounts), "item": len(self.ready.items)}, self.charged,
             activity.worker.values,
@@ -364,6 +375,11 @@ class Rating:
             runs = runs.take(np.flatnonzero(self.charged[runs.row]))
         runs.check()
         return self.parts, runs
+
+    def _day_of(self, zone: Codes, times: Ints, edge: Callable[[Ints], np.int64]) -> int:
+        """The first or last local day of some instants."""
+        near = np.flatnonzero(np.abs(times - edge(times)) <= 2 * DAY_SECONDS)
+        return int(edge(self.lines.day[self.lines.cell(zone[near], times[near])].astype(np.int64)))
 
     def _incomplete(self, error: IncompleteError) -> RatingError:
         calendar = self.book.calendar
@@ -470,7 +486,7 @@ class Rating:
         fill_given[shared.fill["row"]] = shared.fill["quantity"]
 
     def _time_blocks(self, quantities: Mapping[int, Ints], parts: Parts) -> list[Block]:
-        price_row = self.ready.prices.row(self.pair[parts.row], parts.day)
+        price_row = self._price_row(parts)
         found = []
         for number, quantity in quantities.items():
             some = np.flatnonzero(quantity)
@@ -487,11 +503,15 @@ class Rating:
             start, end = times["scheduled_start"][rows], times["scheduled_end"][rows]
         parts = Parts(rows, segment, start, end, start, start, day)
         number = self.ready.programs.component(component)
-        return self._block(component, number, parts, None, quantity, self.ready.prices.row(self.pair[rows], day))
+        return self._block(component, number, parts, None, quantity, self._price_row(parts))
+
+    def _price_row(self, parts: Parts) -> Ints:
+        found = self.ready.prices.row(self.pair[parts.row], parts.day)
+        if len(found) and int(found.min()) < 0:
+            raise InvariantError("a charge has no price row; this is a fault of the engine, nothing was written")
+        return found
 
     def _block(self, component: Component, number: int, parts: Parts, at: Ints | None, quantity: Ints, price_row: Ints) -> Block:
-        if bool((price_row < 0).any()):
-            raise InvariantError("a charge has no price row; this is a fault of the engine, nothing was written")
         made = self.ready.prices.made(component.recipe, price_row)
         winner = made.winner[price_row] if component.recipe.combine == "largest" else None
         return Block(component, number, parts, at, quantity, price_row, made.units[price_row], made.digits[price_row], winner)
