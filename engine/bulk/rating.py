@@ -83,6 +83,8 @@ class Rating:
         self.worked = self.billed & (self.form == 0)
         seconds, fill = self._lengths_worked()
         parts, runs = self._runs()
+        if not self.keep:
+            del self.facts  # they hold on to this object, which holds on to every column
         charged = self.billed & self.charged
         self.total = np.where(charged, np.where(self.form >= 2, fixed, seconds + fill), 0)
         self.quantity = self._hours(self.total)
