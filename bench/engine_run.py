@@ -67,16 +67,16 @@ def activity(table: pl.DataFrame, workers: tuple[str, ...]) -> Activity:
     """Some shifts of the workload."""
     count = len(table)
     start, end = (_seconds(table[name].to_numpy()) for name in ("start_min", "end_min"))
-    cancelled = table["cancel_min"].is_not_null().to_numpy()
-    notified = _seconds(table["cancel_min"].fill_null(0).to_numpy())
+    worked = table["cancel_min"].is_null().to_numpy()
+    rows = np.flatnonzero(~worked)
     nothing = np.full(count, NONE, dtype=np.int64)
-    times = dict.fromkeys(empty_times(0), nothing) | {
-        "start": np.where(cancelled, NONE, start),
-        "end": np.where(cancelled, NONE, end),
-        "scheduled_start": np.where(cancelled, start, NONE),
-        "scheduled_end": np.where(cancelled, end, NONE),
-        "cancelled_at": np.where(cancelled, notified, NONE),
-    }
+    times = dict.fromkeys(empty_times(0), nothing)
+    notified = _seconds(table["cancel_min"].gather(rows).to_numpy())
+    for name, column, values in (("start", "scheduled_start", start), ("end", "scheduled_end", end)):
+        times[name], times[column] = values.copy(), nothing.copy()
+        times[name][rows], times[column][rows] = NONE, values[rows]
+    times["cancelled_at"] = nothing.copy()
+    times["cancelled_at"][rows] = notified
     return Activity(
         kind="shift",
         source=pl.Series([""], dtype=pl.String).new_from_index(0, count),
@@ -89,7 +89,7 @@ def activity(table: pl.DataFrame, workers: tuple[str, ...]) -> Activity:
         day=start // DAY_SECONDS,
         times=times,
         break_length=nothing,
-        columns={"status": Coded(("cancelled", "completed"), codes(~cancelled))},
+        columns={"status": Coded(("cancelled", "completed"), codes(worked))},
         numbers={},
     )
 

@@ -211,7 +211,7 @@ class Rating:
 
     def _neighbours(self) -> tuple[Ints, Ints]:
         """Elapsed time since the worker's last time at the site, and until the next, for rows that are billed as worked."""
-        since, until = empty_span(len(self.activity))
+        since, until = (np.full(len(self.activity), NONE, dtype=np.int64) for _ in range(2))
         rows = np.flatnonzero(self.worked & (self.activity.worker.codes >= 0))
         group = self.activity.worker.codes[rows] * np.int64(len(self.ready.sites)) + self.site[rows]
         at = in_order(group)
@@ -353,7 +353,10 @@ class Rating:
         )
         zone, activity = self.zone[rows], self.activity
         if len(rows):
-            first, last = (self._day_of(zone, times, edge) for times, edge in ((stretch.start, np.min), (stretch.end, np.max)))
+            first, last = (
+                self._day_of(zone, times, edge)
+                for times, edge in ((stretch.start, np.min), (np.maximum(stretch.end - 1, stretch.start), np.max))
+            )
             refuse_uncovered(_used_windows(self.book), self.book.holidays, first, last)
         self.parts = cut(
             self.lines, zone, self.ready.prices, self.pair[rows], stretch, activity.day[rows], self.book.calendar.price_at, rows

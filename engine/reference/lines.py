@@ -23,7 +23,14 @@ def lines_of(book: RuleBook, account: str, charges: Sequence[Charge]) -> tuple[L
     return tuple(
         sorted(
             lines,
-            key=lambda line: (line.site, items.index(line.item), line.description, line.price.fraction(), line.price.digits),
+            key=lambda line: (
+                line.quantity.units < 0,
+                line.site,
+                items.index(line.item),
+                line.description,
+                line.price.fraction(),
+                line.price.digits,
+            ),
         )
     )
 

@@ -80,7 +80,7 @@ def _lines(book: RuleBook, rated: Rated, site: Ints) -> tuple[Ints, _Lines]:
     charges = rated.charges
     prices, price = np.unique(charges.price * 16 + charges.price_digits, return_inverse=True)
     basis = np.where(charges.basis == 1, 0, charges.basis).astype(np.int64)  # fill stands on the line of the time it completes
-    shown = charges.shown.codes.astype(np.int64)
+    shown = _alike(book, charges)
     packed = ((site * len(rated.items) + charges.item) * len(BASES) + basis) * len(charges.shown.values) + shown
     keys, first, group = np.unique(packed * len(prices) + price, return_index=True, return_inverse=True)
     count = len(keys)
@@ -96,13 +96,26 @@ def _lines(book: RuleBook, rated: Rated, site: Ints) -> tuple[Ints, _Lines]:
     return ints(group), replace(bare, plain=plain, descriptions=full)
 
 
+def _alike(book: RuleBook, charges: Charges) -> Ints:
+    """For each charge what its description names, as the number of the first text that reads the same."""
+    first: dict[str, int] = {}
+    table = [first.setdefault(_named(book, text), number) for number, text in enumerate(charges.shown.values)]
+    return ints(table)[charges.shown.codes]
+
+
+def _named(book: RuleBook, shown: str) -> str:
+    """The names of premiums given by their ids; a window line's text as it is."""
+    ids = [premium for premium in shown.split("+") if premium]
+    return ", ".join(book.premiums[premium].name for premium in ids) if all(each in book.premiums for each in ids) else shown
+
+
 def _description(book: RuleBook, rated: Rated, lines: _Lines, number: int) -> str:
     texts, item = book.texts, book.items[rated.items[int(lines.item[number])]]
     shown, basis = rated.charges.shown.values[int(lines.shown[number])], BASES[int(lines.basis[number])]
     if basis == "window":
         return shown  # its template is filled in where it is charged
     names = {"name": item.name, "item": item.item, "site": lines.sections[int(lines.site[number])]}
-    names["premiums"] = names["premium"] = ", ".join(book.premiums[premium].name for premium in shown.split("+") if premium)
+    names["premiums"] = names["premium"] = _named(book, shown)
     template = {"fixed": texts.fixed, "scheduled": texts.scheduled, "own-line": texts.own_line}.get(basis)
     if template is None:
         template = texts.worked_with_premiums if shown else texts.worked

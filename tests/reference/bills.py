@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
+import polars as pl
+import pytest
+
+from engine.dates import Period
 from engine.money import Decimals, decimal_text
+from engine.pipeline import Preview, preview
+from engine.problems import InforceError
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import build
-from engine.reference.evaluate import Outcome, evaluate
+from engine.reference.evaluate import CannotPriceError, Outcome, evaluate
+from engine.steps.rate import Rater
+from tests.properties.test_reference import expected_lines, lines_of
 from tests.sample_book import sample_files, sample_texts
 
 Edit = tuple[
@@ -41,9 +50,27 @@ def _row(id_: str, status: str) -> dict[str, str]:
 def bill(
     *rows: dict[str, str], month: tuple[int, int] = (2026, 10), edits: tuple[Edit, ...] = (), accounts: tuple[str, ...] = ()
 ) -> Outcome:
-    """What a month of rows makes under the sample book with `edits`."""
+    """What a month of rows makes under the sample book with `edits`, by the slow evaluator; the fast engine must say the same."""
     year, number = month
-    return evaluate(book(edits), rows, date(year, number, 1), date(year + number // 12, number % 12 + 1, 1), accounts=accounts)
+    start, end = date(year, number, 1), date(year + number // 12, number % 12 + 1, 1)
+    rules = book(edits)
+    try:
+        outcome = evaluate(rules, rows, start, end, accounts=accounts)
+    except CannotPriceError:
+        with pytest.raises(InforceError):
+            fast(rules, rows, start, end, accounts)
+        raise
+    found = fast(rules, rows, start, end, accounts)
+    assert lines_of(found) == expected_lines(outcome)
+    return outcome
+
+
+def fast(rules: RuleBook, rows: Sequence[dict[str, str]], start: date, end: date, accounts: tuple[str, ...]) -> Preview:
+    """The same by the engine."""
+    names = [column.column for column in rules.kinds["shift"].columns]
+    cells = {name: [row.get(name, "") for row in rows] for name in names}
+    raw = pl.DataFrame({**cells, "file": ["rows"] * len(rows), "row": list(range(len(rows)))}, schema_overrides={"row": pl.Int64})
+    return preview(Rater(rules), "shift", raw, Period(start, end, "by hand"), accounts)
 
 
 def lines(outcome: Outcome, account: str = "acme") -> list[tuple[str, str, str, str]]:

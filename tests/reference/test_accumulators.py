@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.problems import ProblemsFound
 from engine.reference.evaluate import CannotPriceError
 from tests.reference.bills import BY_WALL, TERMS, Edit, adding_up, bill, charges, shift
 
@@ -244,7 +245,7 @@ def test_what_counts_cannot_depend_on_itself_through_an_override() -> None:
     edits = adding_up(BOTH, {"week": "status: completed", "day": "over: week-40"}, {"overtime": "over: week-40"})
     circle = ("rules/counts.yaml", "then: day }", "then: day, overrides: [week] }")
 
-    with pytest.raises(CannotPriceError, match="depends on its own bands"):
+    with pytest.raises(ProblemsFound, match="R057.*depends on its own bands: week -> (day -> )?week"):
         bill(worked("a", "05", 8), edits=(*edits, circle))
 
 
@@ -608,8 +609,8 @@ def test_hours_missing_to_a_guarantee_are_charged_on_the_last_day_of_the_week() 
     found = bill(*rows, edits=guaranteed())
 
     assert [each for each in charges(found) if each[2] == "window:guarantee"] == [
-        ("guarantee:2026-10-04", 0, "window:guarantee", "12.00", "70.00"),
-        ("guarantee:2026-10-11", 0, "window:guarantee", "36.00", "72.55"),
+        ("guarantee:2026-10-04:acme-east:w", 0, "window:guarantee", "12.00", "70.00"),
+        ("guarantee:2026-10-11:acme-east:w", 0, "window:guarantee", "36.00", "72.55"),
     ]
     assert [(line.description, str(line.quantity), line.amount) for line in found.lines["acme"] if "guarantee" in line.charges[0][0].id] == [
         ("Registered nurse, w, 2026-10-04 to 2026-10-10: 24.00 of 36.00 h", "12.00", 84_000),
@@ -624,7 +625,9 @@ def test_a_guarantee_stands_on_the_invoice_that_holds_the_end_of_the_window() ->
     row = shift("a", "2026-09-28T07:00", "2026-09-28T19:00", worker="w")
 
     assert [each[2] for each in charges(bill(row, month=(2026, 9), edits=guaranteed()))] == ["base"]
-    assert charges(bill(row, edits=guaranteed())) == [("guarantee:2026-09-27", 0, "window:guarantee", "24.00", "70.00")]
+    assert charges(bill(row, edits=guaranteed())) == [
+        ("guarantee:2026-09-27:acme-east:w", 0, "window:guarantee", "24.00", "70.00")
+    ]
     assert charges(bill(row, edits=guaranteed("none"))) == []
 
 
@@ -633,7 +636,7 @@ def test_what_goes_beyond_a_ceiling_is_taken_off_again() -> None:
     At most 2,000.00 since 1 September. September: 12 h x 70.00 = 840.00 twice = 1,680.00. October: 840.00, 520.00 beyond: 320.00 stay.
     November: 12 h x 72.55 = 870.60, all beyond.
     """
-    ceiling = '  - { accumulator: cap, measure: amount, key: [account], window: { since: { term: contract } }, scope: account, line: { ceiling: 2000.00, description: "Beyond {limit}" } }\n'
+    ceiling = '  - { accumulator: cap, measure: amount, key: [account], window: { since: { term: contract } }, scope: account, line: { ceiling: 2000.00, item: ORIENT, description: "Beyond {limit}" } }\n'
     edits = adding_up(
         ceiling, {"cap": "status: completed"}, {"overtime": "in: holiday"}, terms="contract: { type: day } = 2026-09-01"
     )
@@ -643,6 +646,6 @@ def test_what_goes_beyond_a_ceiling_is_taken_off_again() -> None:
 
     assert [each.totals["acme"] for each in (september, october, november)] == [168_000, 32_000, 0]
     assert [(line.description, str(line.quantity), str(line.price), line.amount) for line in october.lines["acme"]] == [
-        ("Beyond 2000.00", "-1", "520.00", -52_000),
         ("Registered nurse", "12.00", "70.00", 84_000),
+        ("Beyond 2000.00", "-1", "520.00", -52_000),
     ]
