@@ -17,10 +17,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engine.activity import MARKS, TIMES, Activity, Coded
+from engine.activity import TIMES, Activity, Coded
 from engine.arrays import NONE, Codes, Ints, codes, ints
 from engine.bulk.prepared import Span
 from engine.bulk.zones import ZoneTable, zone_table
@@ -52,6 +54,7 @@ NOTHING = -1  # an empty time or number in a draw
 
 MOMENTS = ("start", "end", "scheduled_start", "scheduled_end", "cancelled_at", "break_start", "break_end", "requested_at")
 NUMBERS = ("site", "item", "worker", "status", "day", "break_minutes", "charge_nurse", "mark_billable", "approved_by")
+OWN = ("id", "source", "site", "item", "worker")  # columns that have a place of their own
 SMALL = {"worker": pa.int32(), "day": pa.int32()}
 SCHEMA = pa.schema(
     [("shift", pa.int64()), *((name, SMALL.get(name, pa.int16())) for name in NUMBERS), *((name, pa.int32()) for name in MOMENTS)]
@@ -310,51 +313,47 @@ class Readable:
         """Some shifts; with `every`, all of them are of the workers whose number leaves `share`."""
         count = len(table)
         nothing = np.full(count, NONE, dtype=np.int64)
-        times = {name: nothing for name in TIMES}
-        times |= {each.column: _numbers(table, each.column) for each in self.columns if each.type == "local-time" and each.column in MOMENTS}
-        times |= {name: _numbers(table, name) for name in TIMES if name in MOMENTS}
-        times = {**dict.fromkeys((each.column for each in self.columns if each.type == "local-time"), nothing), **times}
-        minutes = _numbers(table, "break_minutes")
-        at = np.where(times["start"] != NONE, times["start"], times["scheduled_start"])
-        worker = _codes(table, "worker")
+        own = {each.column for each in self.columns if each.type == "local-time"}
+        times = {name: _numbers(table, name) if name in MOMENTS else nothing for name in (*TIMES, *sorted(own - set(TIMES)))}
+        minutes, worker = _numbers(table, "break_minutes"), _codes(table, "worker")
+        numbers = {each.column for each in self.columns if each.type in ("whole", "minutes")} - {"revision", "break_minutes"}
         return Activity(
             kind="shift",
-            source=_no_source(count),
-            id=_ids(table),
+            source=pl.Series([""], dtype=pl.String).new_from_index(0, count),
+            id=pl.Series(table.column("shift").to_numpy()),
             revision=np.ones(count, dtype=np.int64),
             site=Coded(self.agency.sites, _codes(table, "site")),
             item=Coded(self.agency.items, _codes(table, "item")),
             worker=Coded(self.workers[share::every], worker // every) if every > 1 else Coded(self.workers, worker),
-            at=at,
+            at=np.where(times["start"] != NONE, times["start"], times["scheduled_start"]),
             day=_numbers(table, "day"),
             times=times,
             break_length=np.where(minutes == NONE, NONE, minutes * 60),
             columns=self._texts(table, count),
-            numbers={
-                each.column: nothing
-                for each in self.columns
-                if each.type in ("whole", "minutes") and each.column not in ("revision", "break_minutes")
-            },
+            numbers=dict.fromkeys(sorted(numbers | {"closeout"}), nothing),
         )
 
     def _texts(self, table: pa.Table, count: int) -> Mapping[str, Coded]:
         """Every text, choice and yes-no column of the kind: as drawn, else its default."""
-        marked = _codes(table, "mark_billable")
+        answers, marked = ("no", "yes"), _codes(table, "mark_billable")
         drawn = {
             "status": Coded(self.agency.statuses, _codes(table, "status")),
             "approved_by": Coded(PEOPLE, _codes(table, "approved_by")),
-            "marked_by": Coded(("j.kim",), marked - 1),
-            "reason": Coded(("the ward asked for the nurse",), marked - 1),
-            **{name: Coded(("no", "yes"), _codes(table, name)) for name in ("charge_nurse", "mark_billable")},
+            "marked_by": Coded(("j.kim",), marked - np.int32(1)),
+            "reason": Coded(("the ward asked for the nurse",), marked - np.int32(1)),
+            "mark_billable": Coded(answers, marked),
+            "charge_nurse": Coded(answers, _codes(table, "charge_nurse")),
         }
-        found: dict[str, Coded] = {name: Coded(("no", "yes"), np.zeros(count, dtype=np.int32)) for name in ("withdrawn", *MARKS)}
+        found = {}
         for each in self.columns:
-            if each.column in ("site", "item", "worker", "id", "source") or each.type in ("local-time", "whole", "minutes"):
-                continue
-            default = -1 if each.default is None else 0
-            texts = ("no", "yes") if each.type == "yes-no" else (each.default or "",)
-            found[each.column] = Coded(texts, np.full(count, int(each.default == "yes") if default == 0 and each.type == "yes-no" else default, dtype=np.int32))
-        return {**found, **{name: column for name, column in drawn.items() if name in found or name == "status"}}
+            if each.type in ("text", "choice", "yes-no") and each.column in drawn:
+                found[each.column] = drawn[each.column]
+            elif each.type == "yes-no":
+                found[each.column] = Coded(answers, np.full(count, each.default == "yes", dtype=np.int32))
+            elif each.type in ("text", "choice") or (each.type == "id" and each.column not in OWN):
+                values = () if each.default is None else (each.default,)
+                found[each.column] = Coded(values, np.full(count, len(values) - 1, dtype=np.int32))
+        return found
 
 
 def readable(known: RuleBook, made: Shifts) -> Readable:
@@ -372,8 +371,6 @@ def _numbers(table: pa.Table, name: str) -> Ints:
     column = table.column(name)
     if not column.null_count:
         return ints(column.to_numpy())
-    import pyarrow.compute as pc
-
     return ints(pc.fill_null(column.cast(pa.int64()), NONE).to_numpy())
 
 
