@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DONE, FOUND, WRONG_USE, PERSON_NEEDED = 0, 1, 2, 3
 KIND = "shift"
+_ROWS_FOR_PROCESSES = 200_000  # fewer are rated sooner than a process starts
 
 app = typer.Typer(
     name="inforce",
@@ -149,7 +150,7 @@ def replay(
         Path | None, typer.Option("--against", help="Compare with an earlier output folder, byte for byte.", file_okay=False)
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes that render (default: one for each core).")
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes that rate and render (default: one for each core).")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -222,7 +223,14 @@ def _open(folder: Path) -> tuple[Workspace, RuleBook]:
 
 
 def _preview(
-    space: Workspace, book: RuleBook, period: Period, files: Sequence[Path], accounts: Sequence[str], *, inside: bool = False
+    space: Workspace,
+    book: RuleBook,
+    period: Period,
+    files: Sequence[Path],
+    accounts: Sequence[str],
+    *,
+    inside: bool = False,
+    jobs: int = 1,
 ) -> Preview:
     from connectors.files import read_activity
     from engine.pipeline import preview
@@ -239,7 +247,13 @@ def _preview(
     if not paths:
         _refuse(f"there is no activity: {space.folder / space.activity} matches no file; name files with --activity")
     raw = read_activity(paths, book.kinds[KIND], space.folder)
-    return preview(Rater(book), KIND, raw, period, accounts, inside=inside)
+    if inside or jobs == 1 or len(raw) < _ROWS_FOR_PROCESSES:
+        return preview(Rater(book), KIND, raw, period, accounts, inside=inside)
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        return preview(Rater(book), KIND, raw, period, accounts, partitions=jobs, over=pool.map)
 
 
 def _replay(
@@ -257,7 +271,7 @@ def _replay(
     with _working("reading the rule book"):
         space, book = _open(folder)
     with _working("rating the activity"):
-        preview = _preview(space, book, period, files, accounts)
+        preview = _preview(space, book, period, files, accounts, jobs=jobs)
         made = documents(preview, read_parties(space.folder))
     archive = FolderArchive(space.archive)
     found: list[str] = []
@@ -268,7 +282,11 @@ def _replay(
             {difference.number for difference in differences} & {document.envelope.number for document in made}
         )
         _say(f"{period.name}: {same} of {len(made)} documents are identical with run {number}")
-    rendered = _render(made, formats, jobs) if out is not None or against is not None else {}
+    rendered = (
+        _render(made, formats, jobs, None if against is not None else space.archive / "rendered")
+        if out is not None or against is not None
+        else {}
+    )
     if against is not None:
         found += _against(against, rendered, preview, made)
     if not verify:
@@ -293,27 +311,38 @@ def _versions(engine: str, pdf: bool) -> list[tuple[str, str]]:
     return [*found, *renderers.versions(pdf=pdf)]
 
 
-def _render(made: Sequence[Document], formats: Sequence[FileFormat], jobs: int) -> dict[str, bytes]:
-    """The bytes of each file by name, rendered in `jobs` processes; the result does not depend on how many."""
+def _render(made: Sequence[Document], formats: Sequence[FileFormat], jobs: int, kept: Path | None) -> dict[str, bytes]:
+    """The bytes of each file by name; those not kept from before (None: all) are rendered in `jobs` processes, how many makes no difference."""
     from renderers import safe_file_name
+    from renderers.rendered import RenderedFiles, key_of
 
+    files = RenderedFiles(kept) if kept is not None else None
     work = [(document, each.value) for document in made for each in formats]
     names = [f"{safe_file_name(document.envelope.number)}.{suffix}" for document, suffix in work]
-    done: dict[str, bytes] = {}
-    with _progress("rendering", len(work)) as advance:
-        if jobs == 1 or len(work) < 4:
-            for name, each in zip(names, work, strict=True):
-                done[name] = _render_one(each)
-                advance()
-            return done
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
+    keys = [key_of(document, suffix) if files is not None else "" for document, suffix in work]
+    done = {
+        name: data for name, key in zip(names, keys, strict=True) if files is not None and (data := files.get(key)) is not None
+    }
+    missing = [number for number, name in enumerate(names) if name not in done]
+    with _progress("rendering", len(missing)) as advance:
+        for number, data in zip(missing, _rendered([work[number] for number in missing], jobs), strict=True):
+            done[names[number]] = data
+            if files is not None:
+                files.put(keys[number], data)
+            advance()
+    return {name: done[name] for name in names}
 
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            for name, data in zip(names, pool.map(_render_one, work), strict=True):
-                done[name] = data
-                advance()
-    return done
+
+def _rendered(work: Sequence[tuple[Document, str]], jobs: int) -> Iterator[bytes]:
+    """The files in order, rendered here or, where there are enough of them, in several processes."""
+    if jobs == 1 or len(work) < 4:
+        yield from map(_render_one, work)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_render_one, work)
 
 
 def _render_one(work: tuple[Document, str]) -> bytes:

@@ -46,7 +46,7 @@ WORKER_SHARE = 280  # one worker for so many shifts
 # Weights by name; what the book does not know is not drawn, and what it knows beside these is not either.
 STATUSES = {"completed": 0, "cancelled": 55, "no-show": 10, "orientation": 15, "on-call": 20, "call-back": 10}  # per mille; the rest: completed
 ROLES = {"RN-MED": 4, "RN-ICU": 1, "RN-ER": 1, "RN-LD": 1, "RN-OR": 1, "LPN": 1, "CNA": 2, "RT": 1}
-SLOTS = ((7, 12), (7, 12), (7, 12), (19, 12), (19, 12), (15, 8), (23, 8), (7, 8))  # start and hours; the last turns about with 14:00
+SLOTS = ((7, 12), (7, 12), (7, 12), (19, 12), (19, 12), (15, 8), (23, 8), (7, 8))  # start and hours; the last turns about with 13:00
 TURNING = len(SLOTS) - 1
 NOTICES = (30, 75, 120, 300, 660, 1_080, 1_440, 2_160, 4_320)
 PEOPLE = ("L. Wu", "R. Adams", "K. Stone")
@@ -231,7 +231,7 @@ class _Draw:
         """Hour of start and hours of workers on a day."""
         slot = self.slot[who]
         start, hours = (ints([each[at] for each in SLOTS])[slot] for at in (0, 1))
-        start[(slot == TURNING) & ((who + day) % 2 == 1)] = 14
+        start[(slot == TURNING) & ((who + day) % 2 == 1)] = 13
         return start, hours
 
     def _shifts(self, who: Ints, day: int, hour: Ints, hours: Ints) -> Drawn:

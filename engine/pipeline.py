@@ -17,7 +17,9 @@ from engine.steps.assemble import assemble
 from engine.steps.cap import capped, ceilings, months_between
 from engine.steps.check import check
 from engine.steps.collect import Collected, Readings, read
-from engine.steps.rate import Rater
+from engine.steps.rate import Over, Rater
+
+_PARTITION_ROWS = 500_000  # rated at once: the memory that columns in between may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +44,38 @@ class Preview:
 
 
 def preview(
-    rater: Rater, kind: str, raw: pl.DataFrame, period: Period, accounts: Collection[str] = (), *, inside: bool = False
-) -> Preview:
+    rater: Rater, kind: str, raw: pl.DataFrame, period: Period, accounts: Collection[str] = (), *, inside: bool = False, partitions: int = 1,
+    over: Over | None = None,
+) -> Preview:  # fmt: skip
     """The checked invoices of a period. `accounts` (none: all) limits which are billed, never what is judged.
 
-    `inside` keeps the steps in between, for explanations.
+    `inside` keeps the steps in between, for explanations. `partitions` of workers are rated one after the other, or by `over`, which
+    applies a function to them as `map` does; the documents are the same.
     """
-    return _preview(rater, read(rater.book, rater.book.kinds[kind], raw), period, accounts, inside=inside)
+    return _preview(rater, read(rater.book, rater.book.kinds[kind], raw), period, accounts, _How(inside, partitions, over))
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a preview is computed; it makes no difference to what is billed."""
+
+    inside: bool = False
+    partitions: int = 1
+    over: Over | None = None
 
 
 def _preview(
-    rater: Rater, readings: Readings, period: Period, accounts: Collection[str], *, inside: bool, cap: bool = True
+    rater: Rater, readings: Readings, period: Period, accounts: Collection[str], how: _How, *, cap: bool = True
 ) -> Preview:
     book = rater.book
     collected = readings.of(period)
     activity, places, charged = collected.activity, collected.places, collected.charged
     asked = [not accounts or book.sites[site].account in accounts for site in activity.site.values] or [False]
     mine = np.array(asked, dtype=np.bool_)[activity.site.codes]
-    rated = rater.rate(activity, charged & mine, period=period, mine=mine, inside=inside)
+    partitions = 1 if how.inside else max(how.partitions, 1 + len(activity) // _PARTITION_ROWS)
+    rated = rater.rate(
+        activity, charged & mine, period=period, mine=mine, inside=how.inside, partitions=partitions, over=how.over
+    )
     assembled = assemble(book, rated, period)
     if cap:
         assembled = tuple(_capped(rater, readings, each, period) for each in assembled)
@@ -91,7 +107,7 @@ def _capped(rater: Rater, readings: Readings, assembled: Assembled, period: Peri
         before = sum(
             each.invoice.net
             for month in months_between(ceiling.start, period.start)
-            for each in _preview(rater, readings, month, [account], inside=False, cap=False).assembled
+            for each in _preview(rater, readings, month, [account], _How(), cap=False).assembled
         )
         assembled = capped(rater.book, assembled, ceiling, before, period)
     return assembled

@@ -98,7 +98,8 @@ def _missing(sums: Sums, asked: Asked, window: Whole) -> list[Charge]:
     text = line.description.format_map({**said, "counted": _hours(sums, value), "limit": _hours(sums, limit)})
     return [
         Charge(
-            -1, WINDOW, "", f"{accumulator.accumulator}:{window.start}:{site.site}:{worker}", 0, f"window:{accumulator.accumulator}", WINDOW, site.account, site.site,
+            -1, WINDOW, "", f"{accumulator.accumulator}:{window.start}:{site.site}:{worker}", 0, f"window:{accumulator.accumulator}",
+            WINDOW, site.account, site.site,
             worker, item.item, (), (WINDOW, text), sums.kind.unit, book.accounts[site.account].currency, item.tax_class,
             quantity.units, quantity.digits, price.units, price.digits, window.to,
         )
@@ -177,7 +178,7 @@ def _ceiling(sums: Sums, accumulator: Accumulator, window: Amount, currency: str
 def _excess_charge(
     sums: Sums, asked: Asked, accumulator: Accumulator, first: Charge, window: Amount, amounts: tuple[int, int, int]
 ) -> Charge:
-    """The charge of -1 at the price of the excess, on the site of the account's first line and the item that the line names; `amounts`: counted, limit, excess."""
+    """The charge of -1 at the price of the excess, on the site of the account's first line; `amounts`: counted, limit, excess."""
     after = sums.beginnings.after(accumulator, window.site, window.begin)
     start, to = sums.beginnings.day(window.site, window.begin), asked.end - timedelta(days=1)
     if after is not None:

@@ -471,11 +471,9 @@ class _Reading:
         self.revision_fate = [("not billed", "repeated" if t else "superseded") for t in top.tolist()]
         return np.asarray(top & first)
 
-    def _row_text(self) -> pl.Series:
+    def _row_text(self, *left_out: str) -> pl.Series:
         """One text for the content of each row: all cells but where they stand."""
-        names = sorted(
-            name for name in self.frame.columns if name not in ("file", "row", "closeout")
-        )  # when it was taken is not what it says
+        names = sorted(name for name in self.frame.columns if name not in ("file", "row", *left_out))
         return self.frame.select(
             pl.concat_str(
                 [
@@ -488,7 +486,8 @@ class _Reading:
 
     def snapshot_text(self, rows: Bools) -> bytes:
         """The canonical text of some rows, sorted by (source, id, revision): what the snapshot's hash is made over."""
-        keys = self.frame.select("source", "id").with_columns(revision=pl.Series(self.numbers["revision"]), text=self._row_text())
+        text = self._row_text("closeout")  # when a row was taken is not what it says
+        keys = self.frame.select("source", "id").with_columns(revision=pl.Series(self.numbers["revision"]), text=text)
         lines = keys.filter(pl.Series(rows)).sort("source", "id", "revision")["text"].to_list()
         return "".join(f"{self.kind.kind}|{line}\n" for line in lines).encode()
 

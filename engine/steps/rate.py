@@ -24,7 +24,7 @@ from engine.ratebook.policies import Decider
 from engine.ratebook.resolver import Decision, Slot, resolve
 from engine.ratebook.slots import CompiledSlot, compile_slot
 
-__all__ = ["Part", "Rater", "RatingError", "rate_part", "slots_of"]
+__all__ = ["Over", "Part", "Rater", "RatingError", "rate_part", "slots_of"]
 
 
 def slots_of(book: RuleBook) -> dict[str, CompiledSlot]:

@@ -58,6 +58,19 @@ def test_replay_prints_documents_and_what_became_of_every_row(workspace: Path) -
     assert [each["number"] for each in summary["documents"]] == ["DRAFT-acme-2026-10", "DRAFT-beta-2026-10"]
 
 
+def test_an_unchanged_replay_renders_nothing(tmp_path: Path) -> None:
+    """What is not rendered again is not even loaded."""
+    folder = make_workspace(tmp_path / "w", month())
+    words = ("replay", "2026-10", "-w", folder, "-f", "html", "-f", "txt", "-j", "1")
+    traced = {"PYTHONPROFILEIMPORTTIME": "1"}
+    seen = [inforce(*words, "-o", tmp_path / str(number), env=traced).stderr for number in range(2)]
+
+    assert ["renderers.view" in each for each in seen] == [True, False]
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / str(n)).rglob("*.html")} for n in range(2))
+    assert first == second
+    assert first
+
+
 def test_a_clean_month_exits_with_0(tmp_path: Path) -> None:
     folder = make_workspace(tmp_path, [completed("a", "2026-10-06T07:00", "2026-10-06T15:00")])
     assert inforce("replay", "2026-10", "-w", folder).returncode == 0
