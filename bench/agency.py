@@ -1,6 +1,6 @@
 """The workload V: two years of seeded shifts at all sites of the example agency, as Parquet of numbers in order of (start, id).
 
-Times are UTC seconds, everything else is a code; what the codes mean stands beside them in `codes.json`. What the agency's book declares
+Times are UTC seconds (-1: empty), everything else is a code; what the codes mean stands beside them in `codes.json`. What the agency's book declares
 decides what is drawn: its sites and zones, priced items and statuses. `python -m bench.agency 1e5` writes out/bench/agency/100000-KEY.
 """
 
@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engine.activity import TIMES, Activity, Coded
@@ -38,23 +37,40 @@ CACHE = ROOT / "out" / "bench" / "agency"
 
 FIRST_DAY, LAST_DAY = date(2024, 10, 1), date(2026, 9, 30)
 SEED = 11
-STREAM = 1  # another number whenever what is drawn changes
+STREAM = 2  # another number whenever what is drawn changes
 ROW_GROUP = 131_072
 NIGHT_SHARE = 400  # one shift in so many on each of four clock-change nights
 WORKER_SHARE = 280  # one worker for so many shifts
 
 # Weights by name; what the book does not know is not drawn, and what it knows beside these is not either.
-STATUSES = {"completed": 0, "cancelled": 55, "no-show": 10, "orientation": 15, "on-call": 20, "call-back": 10}  # per mille; the rest: completed
+STATUSES = {
+    "completed": 0,
+    "cancelled": 55,
+    "no-show": 10,
+    "orientation": 15,
+    "on-call": 20,
+    "call-back": 10,
+}  # per mille; the rest: completed
 ROLES = {"RN-MED": 4, "RN-ICU": 1, "RN-ER": 1, "RN-LD": 1, "RN-OR": 1, "LPN": 1, "CNA": 2, "RT": 1}
-SLOTS = ((7, 12), (7, 12), (7, 12), (19, 12), (19, 12), (15, 8), (23, 8), (7, 8))  # start and hours; the last turns about with 13:00
+SLOTS = (
+    (7, 12),
+    (7, 12),
+    (7, 12),
+    (19, 12),
+    (19, 12),
+    (15, 8),
+    (23, 8),
+    (7, 8),
+)  # start and hours; the last turns about with 13:00
 TURNING = len(SLOTS) - 1
 NOTICES = (30, 75, 120, 300, 660, 1_080, 1_440, 2_160, 4_320)
 PEOPLE = ("L. Wu", "R. Adams", "K. Stone")
-NOTHING = -1  # an empty time or number in a draw
+NOTHING = -1  # an empty time or number
 
 MOMENTS = ("start", "end", "scheduled_start", "scheduled_end", "cancelled_at", "break_start", "break_end", "requested_at")
 NUMBERS = ("site", "item", "worker", "status", "day", "break_minutes", "charge_nurse", "mark_billable", "approved_by")
 OWN = ("id", "source", "site", "item", "worker")  # columns that have a place of their own
+SPARSE = ("start", "end", "cancelled_at", "break_start", "break_end", "break_minutes")  # the others always hold something
 SMALL = {"worker": pa.int32(), "day": pa.int32()}
 SCHEMA = pa.schema(
     [("shift", pa.int64()), *((name, SMALL.get(name, pa.int16())) for name in NUMBERS), *((name, pa.int32()) for name in MOMENTS)]
@@ -167,8 +183,7 @@ def _table(drawn: Drawn, first: int) -> pa.Table:
     order = np.argsort(at, kind="stable")
     columns = [pa.array(np.arange(first, first + len(order)))]
     for field in list(SCHEMA)[1:]:
-        values = drawn[field.name][order]
-        columns.append(pa.array(values, mask=values == NOTHING).cast(field.type))
+        columns.append(pa.array(drawn[field.name][order]).cast(field.type))
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
@@ -294,7 +309,10 @@ def _nights_before_changes(zones: Sequence[str]) -> Iterator[date]:
     days = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days)]
     for day in days:
         noon, next_noon = (datetime(each.year, each.month, each.day, 12) for each in (day, day + timedelta(days=1)))
-        if any(noon.replace(tzinfo=ZoneInfo(zone)).utcoffset() != next_noon.replace(tzinfo=ZoneInfo(zone)).utcoffset() for zone in set(zones)):
+        if any(
+            noon.replace(tzinfo=ZoneInfo(zone)).utcoffset() != next_noon.replace(tzinfo=ZoneInfo(zone)).utcoffset()
+            for zone in set(zones)
+        ):
             yield day
 
 
@@ -368,10 +386,10 @@ def _workers(count: int) -> tuple[str, ...]:
 
 def _numbers(table: pa.Table, name: str) -> Ints:
     """A column as int64, NONE where it is empty."""
-    column = table.column(name)
-    if not column.null_count:
-        return ints(column.to_numpy())
-    return ints(pc.fill_null(column.cast(pa.int64()), NONE).to_numpy())
+    found = ints(table.column(name).to_numpy())
+    if name in SPARSE:
+        found[found == NOTHING] = NONE
+    return found
 
 
 def _codes(table: pa.Table, name: str) -> Codes:

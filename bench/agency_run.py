@@ -124,7 +124,9 @@ def streams(known: RuleBook) -> bool:
     return not read & {"since-last", "until-next"}
 
 
-def _share(made: Shifts, plan: Plan, partitions: int, number: int, known: RuleBook | None = None, laps: Laps | None = None) -> Share:
+def _share(
+    made: Shifts, plan: Plan, partitions: int, number: int, known: RuleBook | None = None, laps: Laps | None = None
+) -> Share:
     """Rates the workers of one process; a process of its own loads the book by itself."""
     laps = laps or Laps()
     if known is None:
@@ -207,15 +209,19 @@ def _put_aside(made: Shifts, chunk: int, partitions: int, mine: list[int], paths
                 writers = [stack.enter_context(pa.ipc.new_stream(str(path), table.schema)) for path in paths]
             which = (ints(table.column("worker")) % partitions).astype(np.uint16)
             order = np.argsort(which, kind="stable")
-            sizes = np.bincount(which, minlength=partitions)
-            ends = np.cumsum(sizes)
+            sorted_by_share, ends = _taken(table, order), np.r_[0, np.cumsum(np.bincount(which, minlength=partitions))]
             for share, writer in zip(mine, writers, strict=True):
-                writer.write_table(table.take(pa.array(order[ends[share] - sizes[share] : ends[share]])))
+                writer.write_batch(sorted_by_share.slice(ends[share], ends[share + 1] - ends[share]))
+
+
+def _taken(table: pa.Table, order: Ints) -> pa.RecordBatch:
+    """Some rows of a table without empty cells."""
+    return pa.RecordBatch.from_arrays([pa.array(column.to_numpy()[order]) for column in table.columns], schema=table.schema)
 
 
 def _tables(made: Shifts, chunk: int) -> Iterator[pa.Table]:
     with pq.ParquetFile(made.file) as file:
-        for batch in file.iter_batches(batch_size=chunk):
+        for batch in file.iter_batches(batch_size=chunk, use_threads=False):
             yield pa.Table.from_batches([batch])
 
 

@@ -28,7 +28,7 @@ from engine.bulk.charges import Block, Streamed
 from engine.bulk.prepared import Prepared, Span
 from engine.dates import DAY_SECONDS, day_number
 from engine.ratebook.book import RuleBook
-from engine.ratebook.build import build
+from engine.ratebook.cache import build_or_read
 from engine.steps.rate import Rater
 
 FIRST = day_number(day_of(0))
@@ -49,8 +49,8 @@ CHARGES = pa.schema(
 
 
 def load(folder: Path) -> RuleBook:
-    """The rule book of the workload from its files."""
-    return build(rulebook.read(folder))
+    """The rule book of the workload from its files, or as it is kept by their content."""
+    return build_or_read(rulebook.read(folder), folder.parent / "kept")[0]
 
 
 def chunks(made: Workload, size: int = CHUNK) -> Iterator[Activity]:

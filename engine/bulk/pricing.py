@@ -280,6 +280,9 @@ class _Compiler:
         self.rates: list[Rate] = []
         self._listed: dict[tuple[str, tuple[str, ...]], _Steps] = {}
         self._replaced: dict[tuple[int, int], int] = {}
+        self._sets: dict[tuple[int, ...], int] = {}
+        # by the identity of the sources, which are kept so that no other gets their identity
+        self._together: dict[tuple[int, ...], tuple[list[_Steps], list[tuple[int, tuple[int, ...], int]]]] = {}
         self._overrides = {
             account.account: [(each, self._rate(_agreed(each))) for each in account.overrides]
             for account in book.accounts.values()
@@ -288,25 +291,24 @@ class _Compiler:
     def compiled(self) -> PriceBook:
         """The price book."""
         pair, start, base, premiums, same = (list[int]() for _ in range(5))
-        sets: dict[tuple[int, ...], int] = {}
         for number, (site, item) in enumerate(self.pairs):
-            sources = [self._steps(self.book.items[item].table, site, item, "")]
-            sources += [self._steps(table, site, item, premium) for table, premium in self.reads]
-            before: list[int] | None = None
-            place = [0] * len(sources)
-            for day in sorted({each[0] for source in sources for each in source}):
-                for which, source in enumerate(sources):
-                    if place[which] + 1 < len(source) and source[place[which] + 1][0] <= day:
-                        place[which] += 1
-                steps = [source[at] for source, at in zip(sources, place, strict=True)]
-                ids = [rate for _, rate, _ in steps]
+            prices, more = self._steps(self.book.items[item].table, site, item, ""), self._premiums(site, item)
+            days = [each[0] for each in prices] if len(more) == 1 else sorted({each[0] for each in [*prices, *more]})
+            along = beside = 0
+            before: tuple[int, tuple[int, ...]] | None = None
+            for day in days:
+                while along + 1 < len(prices) and prices[along + 1][0] <= day:
+                    along += 1
+                while beside + 1 < len(more) and more[beside + 1][0] <= day:
+                    beside += 1
+                ids = (prices[along][1], more[beside][1])
                 same.append(same[-1] if ids == before else len(base))
                 before = ids
                 pair.append(number)
                 start.append(day)
-                told = [self._with_replaced(rate, instead) for _, rate, instead in steps]
-                base.append(told[0])
-                premiums.append(sets.setdefault(tuple(told[1:]), len(sets)))
+                base.append(prices[along][1] if prices[along][2] < 0 else self._with_replaced(prices[along][1], prices[along][2]))
+                premiums.append(more[beside][2])
+        sets = self._sets
         first_of_pair = np.r_[True, np.diff(codes(pair)) != 0] if pair else np.zeros(0, dtype=np.bool_)
         ends = np.r_[codes(start)[1:], 0]
         ends[np.r_[first_of_pair[1:], True]] = self.last + 1
@@ -324,6 +326,19 @@ class _Compiler:
             self.book, self.pairs, self.reads, tuple(self.rates), tuple(sets), codes(pair), codes(start), codes(base), codes(premiums),
             codes(same), self.first, self.last - self.first + 1, at, tuple(epochs),
         )  # fmt: skip
+
+    def _premiums(self, site: str, item: str) -> list[tuple[int, tuple[int, ...], int]]:
+        """The rates that premiums read: from which day on, which, and their number with what they replace. Most sites share them."""
+        sources = [self._steps(table, site, item, premium) for table, premium in self.reads]
+        key = tuple(id(source) for source in sources)
+        if key not in self._together:
+            found = []
+            for day in sorted({self.first, *(each[0] for source in sources for each in source)}):
+                steps = [[each for each in source if each[0] <= day][-1] for source in sources]
+                told = tuple(self._with_replaced(rate, instead) for _, rate, instead in steps)
+                found.append((day, tuple(rate for _, rate, _ in steps), self._sets.setdefault(told, len(self._sets))))
+            self._together[key] = (sources, found)
+        return self._together[key][1]
 
     def _rate(self, rate: Rate) -> int:
         self.rates.append(rate)

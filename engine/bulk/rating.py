@@ -346,21 +346,18 @@ class Rating:
 
     def _runs(self) -> tuple[Parts, Runs]:
         """Stages 4 and 6: segments cut where prices change, and their time cut where bands begin."""
-        rows = np.flatnonzero(self.worked)
-        whole = len(rows) == len(self.worked)
-        stretch = (
-            self.stretch if whole else Stretch(*(getattr(self.stretch, name)[rows] for name in ("start", "end", "off", "on")))
-        )
-        zone, activity = self.zone[rows], self.activity
-        if len(rows):
-            first, last = (
-                self._day_of(zone, times, edge)
-                for times, edge in ((stretch.start, np.min), (np.maximum(stretch.end - 1, stretch.start), np.max))
-            )
+        activity, zone, stretch, rows = self.activity, self.zone, self.stretch, np.arange(len(self.worked))
+        idle = np.flatnonzero(~self.worked)
+        if len(idle):  # rows without worked time have an empty segment at their dating moment
+            empty = activity.at[idle]
+            stretch = Stretch(*(_replaced(getattr(stretch, name), idle, empty) for name in ("start", "end", "off", "on")))
+        if len(rows) > len(idle):
+            start, end = (times[self.worked] if len(idle) else times for times in (stretch.start, stretch.end))
+            where = zone[self.worked] if len(idle) else zone
+            first = self._day_of(where, start, np.min)
+            last = self._day_of(where, np.maximum(end - 1, start), np.max)
             refuse_uncovered(_used_windows(self.book), self.book.holidays, first, last)
-        self.parts = cut(
-            self.lines, zone, self.ready.prices, self.pair[rows], stretch, activity.day[rows], self.book.calendar.price_at, rows
-        )
+        self.parts = cut(self.lines, zone, self.ready.prices, self.pair, stretch, activity.day, self.book.calendar.price_at, rows)
         runs = runs_of(self.parts)
         self.case = self.ready.programs.case_of(self.facts, self.ready.prices.epoch(activity.day))
         keys = RowKeys(

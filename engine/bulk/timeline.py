@@ -74,11 +74,11 @@ class Timelines:
         """Seconds up to each mark, from the beginning of all timelines, spent in the given state codes; only differences have a meaning."""
         prefix, inside = self._prefix_of(states, wall)
         found: Ints = prefix[marks.cell]
-        return found if marks.into is None else found + inside[marks.cell] * marks.into
+        return found if marks.into is None else found + np.where(inside[marks.cell], marks.into, 0)
 
     def between(self, states: frozenset[int], start: Marks, end: Marks, wall: bool = False) -> Ints:
         """Seconds of each stretch between two marks spent in the given state codes; `wall` counts local clock differences."""
-        return self.passed(states, end, wall) - self.passed(states, start, wall)
+        return ints(self.passed(states, end, wall) - self.passed(states, start, wall))
 
     def seconds(self, states: frozenset[int], zone: Codes, start: Ints, end: Ints, wall: bool = False) -> Ints:
         """Seconds of each stretch `start`..`end` spent in the given state codes; `wall` counts local clock differences."""
@@ -87,7 +87,7 @@ class Timelines:
     def reached(self, states: frozenset[int], zone: Codes, start: Ints, needed: Ints) -> Ints:
         """The first instant at which so many (elapsed) seconds in some states have passed since `start`."""
         prefix, _ = self._prefix_of(states, False)
-        target = self.passed(states, self.marks(zone, start)) + needed
+        target = ints(self.passed(states, self.marks(zone, start))) + needed
         cell = np.searchsorted(prefix, target, side="left") - 1
         found: Ints = self.start + (cell - zone * np.int64(self.cells)) * self.width + (target - prefix[cell])
         return found
@@ -127,7 +127,8 @@ class Timelines:
             inside = np.isin(self.state, list(states))
             length = inside * self.width + (inside * self.jump if wall else 0)
             ends = np.cumsum(length, dtype=np.int64)
-            self._prefix[key] = (np.r_[0, ends[:-1]].astype(np.int64), inside)
+            narrow = np.int32 if int(np.abs(ends).max()) < 2**30 else np.int64  # half the size is half the time to look it up
+            self._prefix[key] = (np.r_[0, ends[:-1]].astype(narrow), inside)
         return self._prefix[key]
 
 
