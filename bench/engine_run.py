@@ -1,6 +1,6 @@
 """The engine on the workload: rule book built from YAML, shifts rated in chunks, charges folded to the lines of the workload.
 
-`python -m bench.engine_run FOLDER LINES [--charges FILE]` prints a line of JSON: the result, seconds by stage, decisions of durable-rules.
+`python -m bench.engine_run FOLDER LINES [--charges FILE] [--book NAME]` prints a line of JSON: the result, seconds by stage, decisions of durable-rules.
 With `--charges` every charge is kept as a row with the numbers that explain it.
 """
 
@@ -246,6 +246,7 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("lines", type=Path)
     parser.add_argument("--charges", type=Path)
+    parser.add_argument("--book", default="book", help="a folder in FOLDER")
     options = parser.parse_args()
-    done = run(Workload(int(options.folder.name), options.folder), options.folder / "book", options.lines, options.charges)
+    done = run(Workload(int(options.folder.name), options.folder), options.folder / options.book, options.lines, options.charges)
     print(json.dumps({**done.result._asdict(), **done._asdict(), "result": None}))

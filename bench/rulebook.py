@@ -1,7 +1,7 @@
 """The rules of the workload as a rule book: the files a customer would keep, made from its Parquet tables.
 
 Every site is an account of its own: sites are hospitals that agree their overrides each for itself.
-`python -m bench.rulebook FOLDER` writes them to FOLDER/book.
+`python -m bench.rulebook FOLDER [windows] [rules]` writes them to FOLDER/book, and with additions to FOLDER/book-windows and -rules.
 """
 
 from __future__ import annotations
@@ -205,15 +205,43 @@ def files(made: Workload) -> dict[str, bytes]:
     return {path: text.encode() for path, text in {**texts, **made_up, **accounts}.items()}
 
 
-def store(made: Workload) -> Path:
-    """The folder of the book, written if it is not there."""
-    folder = made.folder / "book"
-    for path, content in files(made).items():
+def store(made: Workload, more: str = "") -> Path:
+    """The folder of the book, written if it is not there; with `more`, of the book with additions."""
+    folder = made.folder / (f"book-{more}" if more else "book")
+    book = files(made)
+    for path, content in (with_more(book, more) if more else book).items():
         target = folder / path
         if not target.exists() or target.read_bytes() != content:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
     return folder
+
+
+WINDOWS_MORE, RULES_MORE = 12, 16
+ADDITIONS = ("windows", "rules")
+
+
+def with_more(book: Mapping[str, bytes], what: str) -> dict[str, bytes]:
+    """The book with unused windows, or with rules of a month each that say again what is said anyhow: its lines are the same."""
+    if what == "windows":
+        more = "".join(
+            f"  - {{ window: unused-{n}, each: day, from: {n + 5:02d}:15, to: {n + 9:02d}:45 }}\n" for n in range(WINDOWS_MORE)
+        )
+        return {**book, "rules/segments.yaml": book["rules/segments.yaml"] + more.encode()}
+    months = [date(2024 + n // 12, n % 12 + 1, 1) for n in range(RULES_MORE // 2 + 1)]
+    again = {
+        "rules/billable.yaml": "when: { status: completed }, then: worked, overrides: [completed]",
+        "rules/premiums-that-apply.yaml": "when: { in: night, status: completed }, then: night",
+    }
+    found = dict(book)
+    for path, rule in again.items():
+        dated = "".join(
+            f"  - {{ id: again-{n}, {rule}, from: {start}, to: {end} }}\n"
+            for n, (start, end) in enumerate(zip(months, months[1:], strict=False))
+        )
+        head, examples, tail = book[path].decode().partition("examples:\n")
+        found[path] = (head + dated + examples + tail).encode()
+    return found
 
 
 def read(folder: Path) -> dict[str, bytes]:
@@ -285,4 +313,5 @@ def _days() -> Iterator[date]:
 
 if __name__ == "__main__":
     at = Path(sys.argv[1])
-    print(store(Workload(int(at.name), at)))
+    for addition in ("", *sys.argv[2:]):
+        print(store(Workload(int(at.name), at), addition))

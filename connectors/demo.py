@@ -20,9 +20,9 @@ from engine.ratebook.files import read_workspace_files
 
 MONTH = (2026, 10)
 COLUMNS = (
-    "id", "revision", "withdrawn", "site", "worker", "worker_name", "item", "status", "start", "end", "scheduled_start", "scheduled_end",
+    "id", "revision", "withdrawn", "site", "worker", "worker_name", "item", "status", "start", "end", "scheduled_start", "scheduled_end", "requested_at",
     "cancelled_at", "break_start", "break_end", "break_minutes", "mark_billable", "mark_held", "mark_excluded", "marked_by", "reason",
-    "approved_by", "charge_nurse",
+    "approved_by", "charge_nurse", "closeout",
 )  # fmt: skip
 # What starts before the first day is in the book after the commit, so each rate is known before it applies. The approvers are
 # those of the entries. The book's own dates decide what a commit holds; `tests/demo` keeps the two in step.
@@ -195,15 +195,19 @@ class _Worker:
 
 
 def october(book: RuleBook) -> list[dict[str, str]]:
-    """October 2026: about 2,500 shifts at all sites, with everything that goes wrong in a month; the night of 31 October is 13 hours long."""
+    """October 2026: about 2,700 shifts at all sites, with everything that goes wrong in a month; the night of 31 October is 13 hours long.
+
+    They begin on Sunday 27 September, for the first week of October is a week of both months.
+    """
     chance = random.Random(20261001)  # believable data, the same each time
-    first = date(*MONTH, 1)
-    days = [first + timedelta(days=n) for n in range(31)]
+    first = date(2026, 9, 27)
+    days = [first + timedelta(days=n) for n in range(35)]
     rows: list[dict[str, str]] = []
     for worker in _workers(book, chance):
         for day in _roster(worker, days, chance):
             rows.append(_shift(book, worker, day, len(rows) + 1, chance))
     rows += _clock_change_night(book, len(rows) + 1)
+    rows += _overtime(book, len(rows) + 1)
     return [*rows, *_trouble(rows)]
 
 
@@ -221,10 +225,11 @@ def _workers(book: RuleBook, chance: random.Random) -> Iterator[_Worker]:
 
 
 def _roster(worker: _Worker, days: Sequence[date], chance: random.Random) -> list[date]:
-    """Three twelve-hour or five eight-hour shifts a week."""
+    """Three twelve-hour or five eight-hour shifts a week; some take another one now and then."""
     count = 3 if worker.hours == 12 else 5
     begin = chance.randint(0, 6)
-    return [day for number, day in enumerate(days) if (number + begin) % 7 < count]
+    keen = chance.random() < 0.3
+    return [day for number, day in enumerate(days) if (number + begin) % 7 < count + (keen and (number + begin) // 7 % 2 == 1)]
 
 
 def _shift(book: RuleBook, worker: _Worker, day: date, number: int, chance: random.Random) -> dict[str, str]:
@@ -250,6 +255,8 @@ def _shift(book: RuleBook, worker: _Worker, day: date, number: int, chance: rand
     if luck < 0.065:
         return row | {"status": "no-show"}
     row["status"] = "orientation" if luck < 0.08 else "completed"
+    if chance.random() < 0.06:
+        row["requested_at"] = _local(begin - timedelta(hours=chance.choice((10, 20, 36, 47, 60, 90))), zone)
     came, went = begin + timedelta(minutes=chance.randint(-12, 9)), end + timedelta(minutes=chance.randint(-9, 25))
     if chance.random() < 0.03:
         went = came + timedelta(minutes=chance.randint(70, 230))
@@ -269,6 +276,42 @@ def _shift(book: RuleBook, worker: _Worker, day: date, number: int, chance: rand
     if chance.random() < 0.006:
         row["approved_by"] = ""
     return row
+
+
+def _overtime(book: RuleBook, number: int) -> list[dict[str, str]]:
+    """A seventh day in California, two hospitals in one week, nights on call, call-backs that join a shift and one that does not."""
+    seven = [
+        ("sunset-medical", "W-8001", "Seven Days", "RN-MED", "completed", f"2026-10-{day:02}T07:00", 13 if day == 10 else 9)
+        for day in range(4, 11)
+    ]
+    two = [
+        (site, "W-8002", "Two Hospitals", "RN-ER", "completed", f"2026-10-{day:02}T07:00", 12)
+        for site, day in (("mercy-north", 12), ("bayview", 13), ("mercy-valley", 14), ("bayview", 15), ("mercy-north", 16))
+    ]
+    waiting = [
+        ("harbor", "W-8003", "On Call", "RN-ICU", "on-call", f"2026-10-{day:02}T19:00", 12) for day in (2, 6, 10, 14, 18, 22)
+    ]
+    called = [
+        ("lakeside", "W-8004", "Called Back", "RN-OR", "call-back", "2026-10-07T02:00", 1),
+        ("lakeside", "W-8004", "Called Back", "RN-OR", "completed", "2026-10-08T07:00", 8),
+        ("lakeside", "W-8004", "Called Back", "RN-OR", "call-back", "2026-10-08T15:15", 1),
+        ("lakeside", "W-8004", "Called Back", "RN-OR", "call-back", "2026-10-09T05:45", 1),
+        ("lakeside", "W-8004", "Called Back", "RN-OR", "completed", "2026-10-09T07:00", 8),
+    ]
+    guaranteed = [
+        ("pinecrest-rehab", "W-8005", "Guaranteed Week", "CNA", "completed", "2026-09-28T07:00", 12),
+        ("pinecrest-rehab", "W-8005", "Guaranteed Week", "CNA", "completed", "2026-10-13T07:00", 8),
+    ]
+    rows = []
+    for offset, (site, worker, name, item, status, start, hours) in enumerate([*seven, *two, *waiting, *called, *guaranteed]):
+        begin = datetime.fromisoformat(start)
+        rows.append(
+            {
+                "id": f"S-{number + offset:05}", "site": site, "worker": worker, "worker_name": name, "item": item, "status": status, "start": start,
+                "end": _local(begin + timedelta(hours=hours), ZoneInfo(book.sites[site].zone)), "approved_by": "R. Adams",
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _clock_change_night(book: RuleBook, number: int) -> list[dict[str, str]]:
@@ -297,7 +340,8 @@ def _clock_change_night(book: RuleBook, number: int) -> list[dict[str, str]]:
 
 def _trouble(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """What a month brings: corrections, withdrawals, holds, rows that cannot be read."""
-    worked = [row for row in rows if row.get("start") and row.get("approved_by") and row["status"] == "completed"]
+    october = [row for row in rows if row.get("start", "") >= "2026-10-01" and row.get("approved_by")]
+    worked = [row for row in october if row["status"] == "completed"]
     a, b, c, d, e, f, g, h, i, j = (worked[n] for n in range(100, 1_100, 100))
     a["worker_name"] = '=HYPERLINK("http://203.0.113.9","pay")'
     later = datetime.fromisoformat(b["end"][:16]) + timedelta(minutes=45)

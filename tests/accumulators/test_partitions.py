@@ -16,6 +16,7 @@ import pytest
 from engine.bulk.charges import Charges, Rated, charges_of
 from engine.bulk.prepared import span_of
 from engine.dates import parse_period
+from engine.pipeline import preview
 from engine.ratebook.book import RuleBook
 from engine.steps.collect import Collected, collect
 from engine.steps.rate import Part, RatedPart, Rater, rate_part
@@ -95,8 +96,7 @@ def rules() -> RuleBook:
     return book(houses, accumulators=DAY_AND_WEEK, counts=COUNTS, apply=APPLY, premiums=(OVERTIME, DOUBLE), more=combine)
 
 
-@cache
-def months() -> Collected:
+def raw() -> pl.DataFrame:
     """Forty nurses at four houses in two months of 2026 with a clock change, six or seven shifts a week each."""
     chance = Random("partitions")
     columns: dict[str, list[str]] = {name.column: [] for name in rules().kinds["shift"].columns}
@@ -116,8 +116,13 @@ def months() -> Collected:
                     cells.append(row.get(name, ""))
             at += timedelta(hours=chance.choice((24, 24, 24, 24, 30, 36)))
     count = len(columns["id"])
-    raw = pl.DataFrame({**columns, "file": ["x.csv"] * count, "row": list(range(count))})
-    return collect(rules(), rules().kinds["shift"], raw, parse_period("2026-10"))
+    return pl.DataFrame({**columns, "file": ["x.csv"] * count, "row": list(range(count))})
+
+
+@cache
+def months() -> Collected:
+    """The same as the activity of October with its context."""
+    return collect(rules(), rules().kinds["shift"], raw(), parse_period("2026-10"))
 
 
 def columns_of(charges: Charges) -> list[tuple[object, ...]]:
@@ -189,6 +194,19 @@ def test_chunks_in_order_of_time_are_no_change(size: int) -> None:
         if row < at
     ]
     assert sorted(blocks) == sorted(expected)
+
+
+def test_the_order_of_rows_is_no_change() -> None:
+    rows = raw()
+    bodies = [
+        [
+            each.invoice.body_sha256()
+            for each in preview(Rater(rules()), "shift", some, parse_period("2026-10"), partitions=cut).assembled
+        ]
+        for some, cut in ((rows, 1), (rows.sample(fraction=1, shuffle=True, seed=3), 1), (rows.reverse(), 4))
+    ]
+    assert bodies[0] == bodies[1] == bodies[2]
+    assert len(bodies[0]) == 3
 
 
 def test_the_order_of_blocks_is_no_change() -> None:

@@ -229,8 +229,8 @@ def test_the_month_has_over_two_thousand_shifts_at_every_site_and_for_every_role
     rows = october(book())
     assert len({row["id"] for row in rows}) > 2_400
     assert {row["site"] for row in rows} >= set(book().sites)
-    assert {row["item"] for row in rows} >= set(book().items) - {"ORIENT"}
-    assert {row["status"] for row in rows} == {"completed", "cancelled", "no-show", "orientation"}
+    assert {row["item"] for row in rows} >= set(book().items) - {"ORIENT", "ONCALL", "CEILING"}
+    assert {row["status"] for row in rows} == {"completed", "cancelled", "no-show", "orientation", "on-call", "call-back"}
     assert rows == october(book())
     assert {name for row in rows for name in row} <= set(COLUMNS)
 
@@ -259,6 +259,7 @@ def test_only_the_rows_that_are_meant_to_be_are_rejected(made: Path) -> None:
     rejected = Counter(ids[reject.row - 2] for reject in collected.rejects)
     assert set(rejected) == {f"S-9{n:04}" for n in range(3, 11)}
     assert len({(reject.file, reject.row) for reject in collected.rejects}) == 9
-    assert collected.elsewhere == 0
+    assert 200 < collected.elsewhere < 400  # the last days of September, which only feed sums
+    assert not collected.charged.all()
     rules = {fate.rule for fate in collected.fates}
     assert rules >= {"withdrawn", "superseded", "repeated", "mark_excluded", "mark_held", "overlap", "longer-than-maximum"}
