@@ -7,6 +7,7 @@ decides what is drawn: its sites and zones, priced items and statuses. `python -
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -102,6 +103,11 @@ class Shifts:
         return self.folder / "shifts.parquet"
 
     @property
+    def book(self) -> Path:
+        """The rule book, as it was when the workload was prepared."""
+        return self.folder / "book"
+
+    @property
     def workers(self) -> int:
         """How many workers there are."""
         return max(40, self.count // WORKER_SHARE)
@@ -112,9 +118,9 @@ class Shifts:
         return Agency(**{name: tuple(tuple(each) if isinstance(each, list) else each for each in said[name]) for name in said})
 
 
-def book() -> RuleBook:
-    """The example agency's rule book, as it stands in the repository."""
-    return build(read_workspace_files(ROOT))
+def book(folder: Path = ROOT) -> RuleBook:
+    """The example agency's rule book as it stands in the repository, or as it was put beside a workload."""
+    return build(read_workspace_files(folder))
 
 
 def agency_of(known: RuleBook) -> Agency:
@@ -141,9 +147,10 @@ def span(known: RuleBook, sites: tuple[str, ...], items: tuple[str, ...]) -> Spa
     return Span(sites, items, pairs, day_number(FIRST_DAY) - 1, day_number(LAST_DAY) + 3)
 
 
-def prepare(count: int, known: RuleBook | None = None, cache_folder: Path = CACHE) -> Shifts:
-    """The workload of a size, from the cache or written now."""
-    agency = agency_of(known or book())
+def prepare(count: int, cache_folder: Path = CACHE) -> Shifts:
+    """The workload of a size, from the cache or written now, with the rule book as it stands in the repository put beside it."""
+    files = read_workspace_files(ROOT)
+    agency = agency_of(build(files))
     said = json.dumps(asdict(agency), indent=1)
     key = sha256(f"{STREAM} {said}".encode()).removeprefix("sha256:")[:8]
     made = Shifts(count, cache_folder / f"{count}-{key}")
@@ -153,6 +160,10 @@ def prepare(count: int, known: RuleBook | None = None, cache_folder: Path = CACH
         part = made.folder / "shifts.part"
         _write(part, agency, made)
         part.rename(made.file)  # last: an interrupted run leaves no half file behind
+    shutil.rmtree(made.book, ignore_errors=True)
+    for path, content in files.items():
+        (made.book / path).parent.mkdir(parents=True, exist_ok=True)
+        (made.book / path).write_bytes(content)
     return made
 
 

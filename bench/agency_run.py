@@ -99,7 +99,7 @@ class Run(NamedTuple):
 def run(made: Shifts, target: Path, plan: Plan = Plan()) -> Run:
     """Bills the workload and stores its lines."""
     laps = Laps()
-    known = book()
+    known = book(made.book)
     laps.lap("load book")
     partitions = plan.partitions or (0 if streams(known) else -(-made.count // PARTITION))
     if partitions:
@@ -130,7 +130,7 @@ def _share(
     """Rates the workers of one process; a process of its own loads the book by itself."""
     laps = laps or Laps()
     if known is None:
-        known = book()
+        known = book(made.book)
         laps.lap("load book")
     rater, reads = Rater(known), readable(known, made)
     ready = rater.prepare("shift", span(known, reads.agency.sites, reads.agency.items))

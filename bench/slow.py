@@ -60,7 +60,7 @@ def sample(folder: Path, shifts: int) -> tuple[RuleBook, Activity]:
     """A book, and some shifts of the workload made for it."""
     if (folder / "codes.json").exists():
         made = agency.Shifts(int(folder.name.partition("-")[0]), folder)
-        known = agency.book()
+        known = agency.book(made.book)
         return known, agency.readable(known, made).activity(_first(made.file, shifts))
     workload = Workload(int(folder.name), folder)
     table = _first(workload.file("shifts"), shifts)

@@ -79,7 +79,7 @@ def explain_line(book: RuleBook, preview: Preview, number: str, line: int) -> di
             "exact": decimal_text(found.quantity.units * found.price.units, found.quantity.digits + found.price.digits),
             "rounding": f"half {book.rounding.amount}, per line, {invoice.digits} places ({book.rounding.source})",
             "amount": decimal_text(found.amount, invoice.digits),
-            "prices": telling.prices(charges),
+            "prices": telling.prices(charges[charges >= 0]),
             "rows": [telling.row(int(charge), cells, invoice.digits) for charge, cells in zip(charges, backup, strict=True)],
         }
     raise NotFoundError(f"{number} is not made by this rule book and activity.\nReplay its period to see which documents are.")
@@ -161,6 +161,8 @@ class _Telling:
 
     def row(self, charge: int, cells: Mapping[str, Any], digits: int) -> dict[str, Json]:
         """One backup row with the activity behind it and the decisions that made it."""
+        if cells["kind"] == "window":
+            return self._window(cells, digits)
         charges, activity = self.rated.charges, self.rated.activity
         row = int(charges.row[charge])
         place = self.preview.collected.places
@@ -188,6 +190,17 @@ class _Telling:
         told |= {"quantity": cells["quantity"], "price": cells["price"], "exact": cells["exact"]}
         told["amount"] = decimal_text(int(cells["amount"]), digits)
         return told
+
+    def _window(self, cells: Mapping[str, Any], digits: int) -> dict[str, Json]:
+        """A charge for a whole window: its accumulator, where that is declared, and why."""
+        name = cells["component"].removeprefix("window:")
+        accumulator = self.book.accumulators[name]
+        told: dict[str, Json] = {
+            column: cells[column] for column in ("id", "worker", "component", "quantity", "price", "exact", "service_day")
+        }
+        return told | {
+            "basis": "window", "accumulator": name, "source": str(accumulator.source), "amount": decimal_text(int(cells["amount"]), digits),
+        }  # fmt: skip
 
     def _place_of(self, row: int) -> int:
         collected = self.preview.collected

@@ -67,6 +67,13 @@ def _rate(label: str, rate: Told, unit: str) -> list[str]:
 
 
 def _row(row: Told, told: Told) -> list[str]:
+    if row["basis"] == "window":
+        return [
+            f"  {row['id']}   worker {row['worker'] or 'none'}   accumulator {row['accumulator']} at {row['source']}",
+            f"    quantity     {row['quantity']} {told['unit']} ({row['component']}) on {row['service_day']}",
+            f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}",
+            "",
+        ]
     lines = [f"  {row['id']} revision {row['revision']}   {row['file']}   worker {row['worker']}"]
     if row["recorded"]:
         lines.append(f"    recorded     {row['recorded']}")
@@ -82,7 +89,8 @@ def _row(row: Told, told: Told) -> list[str]:
     for decision in row["decisions"]:
         lines += _decision(decision)
     for piece in row.get("pieces", ()):
-        lines.append(f"    time         {piece['seconds']} s with {', '.join(piece['premiums']) or 'no premiums'}")
+        over = f" over {', '.join(piece['over'])}, {piece['from']} .. {piece['to']}" if piece.get("over") else ""
+        lines.append(f"    time         {piece['seconds']} s with {', '.join(piece['premiums']) or 'no premiums'}{over}")
         for decision in piece["decisions"]:
             lines += _decision(decision)
     lines.append(
