@@ -52,7 +52,9 @@ class Target:
         word = "reached" if reached else "MISSED"
         if reached and self.stretch is not None and self.figure <= self.stretch:
             word = "stretch"
-        asked = f"at most {self.most:g}{self.unit}" + (f", stretch {self.stretch:g}{self.unit}" if self.stretch is not None else "")
+        asked = f"at most {self.most:g}{self.unit}" + (
+            f", stretch {self.stretch:g}{self.unit}" if self.stretch is not None else ""
+        )
         return f"  {word:<8} {self.figure:>8.2f}{self.unit:<3} {self.what} ({asked})"
 
 
@@ -149,7 +151,9 @@ def _shown(label: str, command: Sequence[str]) -> Measured:
 
 def differences(size: int, measured: Runs) -> Iterator[str]:
     """What differs from the published lines of W, of an unpublished size from those of the rival; and the runs of V from one another."""
-    published = json.loads(told(["-c", f"import json; from bench.lines import WITH_OVERTIME as known; print(json.dumps(known.get({size})))"]))
+    published = json.loads(
+        told(["-c", f"import json; from bench.lines import WITH_OVERTIME as known; print(json.dumps(known.get({size})))"])
+    )
     names = ("rows", "cents", "digest")
     for family in (("rival", "W", "W+charges", "floor"), ("V", "V+charges", "V two")):
         expected = dict(zip(names, published, strict=True)) if published and family[0] == "rival" else None
@@ -194,7 +198,9 @@ def report(results: Mapping[int, Runs]) -> None:
                 said = [run.said for run in measured[name]]
                 stages = {stage: median(each["seconds"].get(stage, 0) for each in said) for stage in said[0]["seconds"]}
                 print(f"{size:>10,}  " + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in stages.items()))
-                figures = f"{stages['rate'] / size * 1e9:,.0f} ns, {said[0]['charges']:,} charges, {said[0]['price_rows']:,} price rows"
+                figures = (
+                    f"{stages['rate'] / size * 1e9:,.0f} ns, {said[0]['charges']:,} charges, {said[0]['price_rows']:,} price rows"
+                )
                 print(f"{'':>10}  {figures}, {said[0]['asked']:,} decisions")
 
 
@@ -208,7 +214,9 @@ def targets(results: Mapping[int, Runs], added: Runs) -> Iterator[Target]:
 
     for name, most, stretch in (("W", 0.8, 0.45), ("W+charges", 1.5, 1.0), ("V", 2.0, 1.2)):
         if both("rival", name):
-            yield Target(f"CPU of {name} against the rival at {large:,}", middle(measured[name]) / middle(measured["rival"]), most, stretch)
+            yield Target(
+                f"CPU of {name} against the rival at {large:,}", middle(measured[name]) / middle(measured["rival"]), most, stretch
+            )
     for name in ENGINE:
         if len(sizes) > 1 and name in measured and name in results[sizes[-2]]:
             large_peak, small_peak = (middle(results[size][name], lambda run: run.peak) for size in (large, sizes[-2]))
@@ -222,12 +230,16 @@ def targets(results: Mapping[int, Runs], added: Runs) -> Iterator[Target]:
     for name in ("W", "V"):
         if len(sizes) > 1 and name in measured and name in results[sizes[-2]]:
             asked = [results[size][name][0].said["asked"] for size in (large, sizes[-2])]
-            yield Target(f"decisions of {name}, {large:,} / {sizes[-2]:,} ({asked[0]:,} and {asked[1]:,})", asked[0] / asked[1], 1)
+            yield Target(
+                f"decisions of {name}, {large:,} / {sizes[-2]:,} ({asked[0]:,} and {asked[1]:,})", asked[0] / asked[1], 1
+            )
     for name, count in ADDITIONS.items():
         if added:
             for what, seconds in (("rating", lambda run: run.said["seconds"]["rate"]), ("the whole run", lambda run: run.cpu)):
                 more = middle(added[name], seconds) - middle(added[""], seconds)
-                yield Target(f"{what} with one more of {count} {name}, for each shift", more / count / ADDED_AT * 1e9, 30, None, " ns")
+                yield Target(
+                    f"{what} with one more of {count} {name}, for each shift", more / count / ADDED_AT * 1e9, 30, None, " ns"
+                )
 
 
 def main() -> int:
@@ -251,11 +263,16 @@ def main() -> int:
         if ADDED_AT in places:
             added = additions_to(places[ADDED_AT], max(3, options.rounds))
         first = places[sizes[0]]
-        slow = {name: _shown(f"the slow evaluator on {name}", ["bench.slow", str(at)]) for name, at in (("W", first.reference), ("V", first.agency))}
+        slow = {
+            name: _shown(f"the slow evaluator on {name}", ["bench.slow", str(at)])
+            for name, at in (("W", first.reference), ("V", first.agency))
+        }
     report(results)
     for name, run in slow.items():
         each, agreed = run.said["cpu"] / run.said["shifts"], "agrees" if run.said["agrees"] else "DIFFERS"
-        print(f"\nThe slow evaluator on {run.said['shifts']} shifts of {name}: {each * 1e3:,.1f} ms of CPU for each; {agreed} with the engine.")
+        print(
+            f"\nThe slow evaluator on {run.said['shifts']} shifts of {name}: {each * 1e3:,.1f} ms of CPU for each; {agreed} with the engine."
+        )
     print("\nTargets:")
     for target in targets(results, added):
         print(target)

@@ -36,7 +36,7 @@ from engine.ratebook.book import RuleBook
 from engine.steps.rate import Rater
 
 CHUNK = 131_072
-PARTITION = 250_000  # shifts, about
+PARTITION = 131_072  # shifts, about
 KEY = ("site", "month", "item", "component", "price", "price_digits")
 SUMS = ("n", "quantity")
 CHARGES = pa.schema(

@@ -91,6 +91,8 @@ class Programs:
         self._terms = sorted(
             {given.name for premium in book.premiums.values() for given in premium.given.values() if given.form == "term"}
         )
+        self._places = {name: place for place, name in enumerate(self.slots)}
+        self._masks: dict[tuple[str, int], int] = {}
         self.cases: list[Case] = []
         self._case_numbers: dict[Case, int] = {}
         self._kind_numbers: dict[PieceKind, int] = {}
@@ -189,8 +191,9 @@ class Programs:
             return PieceKind(Recipe(), (), "", str(error)), (error.decision,)
 
     def _bits(self, slot: str, case: int, mask: int, state: int) -> int:
-        of_case = self.cases[case].bits[list(self.slots).index(slot)]
-        return of_case | self._states[slot][state] | band_bits(self.slots[slot], self.bands, mask)
+        if (slot, mask) not in self._masks:
+            self._masks[(slot, mask)] = band_bits(self.slots[slot], self.bands, mask)
+        return self.cases[case].bits[self._places[slot]] | self._states[slot][state] | self._masks[(slot, mask)]
 
 
 def _sorted(states: Mapping[int, set[int]]) -> tuple[tuple[int, States], ...]:

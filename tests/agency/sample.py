@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -59,7 +60,7 @@ def sample(book: RuleBook) -> pl.DataFrame:
     number = count()
     for site in sorted(book.sites):
         zone = ZoneInfo(book.sites[site].zone)
-        for item in book.items:
+        for item in (name for name, item in book.items.items() if item.table):
             for year, month in MONTHS:
                 n = next(number)
                 day, hour, hours = _TIMES[n % len(_TIMES)]
@@ -88,8 +89,62 @@ def sample(book: RuleBook) -> pl.DataFrame:
             _row(site, "LPN", next(number))
             | {"status": "no-show", "scheduled_start": "2026-04-01T07:00", "scheduled_end": "2026-04-01T15:00"}
         )
+    for year, month in ((2024, 10), (2026, 3)):
+        rows += list(_sums(datetime(year, month, 1)))
     text = {name: [row.get(name, "") for row in rows] for name in COLUMNS}
     return pl.DataFrame({**text, "file": ["sample.csv"] * len(rows), "row": list(range(2, len(rows) + 2))})
+
+
+def _sums(first: datetime) -> Iterator[dict[str, str]]:
+    """A month of workers whose hours add up: weeks over every limit, long days, seventh days, on call, called back, late, asked for late."""
+    sunday = first + timedelta(days=(6 - first.weekday()) % 7 + 7)
+    number = count(first.month * 1_000)
+
+    def worked(
+        worker: str, site: str, day: float, begin: float, hours: float, status: str = "completed", **more: str
+    ) -> dict[str, str]:
+        start = sunday + timedelta(days=day, hours=begin)
+        row = _row(site, "RN-MED", 0) | {
+            "id": f"A{first:%y}{next(number):05}",
+            "worker": f"{worker}-{first:%y}",
+            "status": status,
+        }
+        return row | {"start": f"{start:%Y-%m-%dT%H:%M}", "end": f"{start + timedelta(hours=hours):%Y-%m-%dT%H:%M}", **more}
+
+    for day in range(5):
+        yield worked("weekly", "harbor", day, 7, 12)
+        yield worked("contract", "summit-peak", day, 7, 12)
+        yield worked("on-call", "harbor", day, 19, 12, "on-call")
+        yield worked("two-houses", ("st-mary-main", "st-mary-east")[day % 2], day, 7, 12)
+        yield worked("one-account", ("mercy-north", "mercy-valley")[day % 2], day + 1, 7, 12)
+        yield worked("agency", ("bayview", "mercy-north")[day % 2], day, 6, 12)
+        yield worked("short", "pinecrest-rehab", day * 7, 8, 4)
+    yield worked("on-call-briefly", "harbor", 1, 19, 1, "on-call")
+    for day in range(6):
+        yield worked("six-days", "sunset-medical", day, 9, 8)
+    for day in range(7):
+        yield worked("seven-days", "sunset-medical", day, 8, 10)
+        yield worked("seventh-federal", "harbor", day, 8, 10)
+        yield worked("seventh-short", "sunset-childrens", day, 8, 5)
+        yield worked("nights", "sunset-childrens", day, 17, 14)
+    for site in ("harbor", "lakeside", "northgate"):
+        for at, gap in enumerate((0.25, 0.75, 1.5, 6)):
+            yield worked(f"called-{site}", site, 2 * at, 7, 6)
+            yield worked(f"called-{site}", site, 2 * at, 13 + gap, 1, "call-back")
+            yield worked(f"called-{site}-before", site, 2 * at, 7, 6)
+            yield worked(f"called-{site}-before", site, 2 * at, 6 - gap, 1, "call-back")
+    for site in ("harbor", "redrock"):
+        for day, lead in enumerate((20, 24.5, 30, 47, 48.5, 60)):
+            begin = sunday + timedelta(days=day, hours=7)
+            asked = {
+                "scheduled_start": f"{begin:%Y-%m-%dT%H:%M}",
+                "scheduled_end": f"{begin + timedelta(hours=6):%Y-%m-%dT%H:%M}",
+            }
+            asked["requested_at"] = f"{begin - timedelta(hours=lead):%Y-%m-%dT%H:%M}"
+            yield worked(f"asked-{site}-{day}", site, day, 7, 6, **asked)
+    for site in ("harbor", "st-mary-main"):
+        for day in range(5):
+            yield worked(f"late-{site}", site, day, 7, 12, **({} if day == 1 else {"closeout": str(first.month)}))
 
 
 def _row(site: str, item: str, number: int) -> dict[str, str]:

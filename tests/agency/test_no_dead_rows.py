@@ -15,12 +15,13 @@ from engine.bulk.charges import Rated
 from engine.dates import Period
 from engine.money import Decimals
 from engine.problems import InforceError
-from engine.ratebook.book import BreakTerms, FormulaVersion, PunchRounding, RuleBook, TermsEntry, TermValue
+from engine.ratebook.book import BreakTerms, FormulaVersion, PunchRounding, RuleBook, Setting, TermsEntry, TermValue
 from engine.steps.collect import collect
 from engine.steps.rate import Rater
 from tests.agency.sample import agency, sample
 
 WHOLE = Period(date(2024, 9, 1), date(2026, 11, 1), "2024-09-01-to-2026-11-01")
+CEILINGS = {"contract-start", "ceiling"}  # a ceiling is applied to an invoice, not rated; `tests/demo` holds it
 pytestmark = pytest.mark.slow
 
 
@@ -50,7 +51,7 @@ def figures(rated: Rated) -> tuple[bytes, ...]:
 def moves(changed: RuleBook) -> bool:
     """Whether the changed book bills the sample otherwise, or refuses it."""
     try:
-        return figures(Rater(changed).rate(activity())) != figures(baseline())
+        return figures(rated(changed)) != figures(baseline())
     except InforceError:
         return True
 
@@ -58,7 +59,20 @@ def moves(changed: RuleBook) -> bool:
 @cache
 def baseline() -> Rated:
     """The sample rated by the book as it is."""
-    return Rater(book()).rate(activity())
+    return rated(book())
+
+
+def rated(changed: RuleBook) -> Rated:
+    """The sample rated by a book, with the windows that end in it."""
+    rater = Rater(changed) if changed.policies is not book().policies else decided()
+    rater.book, rater._ready = changed, None  # what the policies decide is asked once for all books that have them
+    return rater.rate(activity(), period=WHOLE)
+
+
+@cache
+def decided() -> Rater:
+    """A rater whose decisions are kept from book to book."""
+    return Rater(book())
 
 
 def without_rules() -> Iterator[tuple[str, RuleBook]]:
@@ -106,7 +120,7 @@ def without_terms() -> Iterator[tuple[str, RuleBook]]:
     """The book without each term that an account or site says, and with each default altered."""
     for account in book().accounts.values():
         for at, entry in enumerate(account.terms):
-            for term in entry.values:
+            for term in entry.values.keys() - CEILINGS:
                 less = (*account.terms[:at], _less(entry, term), *account.terms[at + 1 :])
                 yield (
                     f"{account.account} {entry.start} {term}",
@@ -122,9 +136,24 @@ def without_terms() -> Iterator[tuple[str, RuleBook]]:
                     )
     first = book().default_terms[0]
     for term, value in first.values.items():
-        if term != "approval":  # without it, what is billed does not change, only what is held
+        # without approval, what is billed does not change, only what is held; double time is only paid where the law has it
+        if term not in {"approval", "day-double", *CEILINGS}:
             changed = replace(first, values={**first.values, term: _altered(term, value)})
             yield f"default {term}", replace(book(), default_terms=(changed, *book().default_terms[1:]))
+
+
+def without_bands() -> Iterator[tuple[str, RuleBook]]:
+    """The book without each band, and with each window line's limit as good as none."""
+    for name, accumulator in book().accumulators.items():
+        for at, band in enumerate(accumulator.bands):
+            bands = (*accumulator.bands[:at], replace(band, over=Setting(10**9)), *accumulator.bands[at + 1 :])
+            yield (
+                f"band {band.band}",
+                replace(book(), accumulators={**book().accumulators, name: replace(accumulator, bands=bands)}),
+            )
+        if accumulator.line is not None and accumulator.line.form == "fills-to":
+            line = replace(accumulator.line, limit=Setting(0))
+            yield f"line of {name}", replace(book(), accumulators={**book().accumulators, name: replace(accumulator, line=line)})
 
 
 def _less(entry: TermsEntry, term: str) -> TermsEntry:
@@ -132,6 +161,8 @@ def _less(entry: TermsEntry, term: str) -> TermsEntry:
 
 
 def _altered(term: str, value: TermValue) -> TermValue:
+    if value is None:
+        return 8 * 3_600
     if isinstance(value, PunchRounding):
         return replace(value, step=360)
     if isinstance(value, BreakTerms):
@@ -162,6 +193,7 @@ MUTANTS: Mapping[str, Any] = {  # Any: a function that yields mutants
     "windows": without_windows,
     "terms": without_terms,
     "overrides": without_overrides,
+    "bands": without_bands,
 }
 
 
