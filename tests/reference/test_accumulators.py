@@ -245,7 +245,7 @@ def test_what_counts_cannot_depend_on_itself_through_an_override() -> None:
     edits = adding_up(BOTH, {"week": "status: completed", "day": "over: week-40"}, {"overtime": "over: week-40"})
     circle = ("rules/counts.yaml", "then: day }", "then: day, overrides: [week] }")
 
-    with pytest.raises(ProblemsFound, match="R057.*depends on its own bands: week -> (day -> )?week"):
+    with pytest.raises(ProblemsFound, match=r"R057.*depends on its own bands: week -> (day -> )?week"):
         bill(worked("a", "05", 8), edits=(*edits, circle))
 
 
