@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -114,7 +115,7 @@ class Shifts:
 
     def agency(self) -> Agency:
         """What the codes mean."""
-        said = json.loads((self.folder / "codes.json").read_text())
+        said: Any = json.loads((self.folder / "codes.json").read_text())  # Any: JSON
         return Agency(**{name: tuple(tuple(each) if isinstance(each, list) else each for each in said[name]) for name in said})
 
 
@@ -193,8 +194,7 @@ def _table(drawn: Drawn, first: int) -> pa.Table:
     at = np.where(drawn["start"] == NOTHING, drawn["scheduled_start"], drawn["start"])
     order = np.argsort(at, kind="stable")
     columns = [pa.array(np.arange(first, first + len(order)))]
-    for field in list(SCHEMA)[1:]:
-        columns.append(pa.array(drawn[field.name][order]).cast(field.type))
+    columns += [pa.array(drawn[field.name][order]).cast(field.type) for field in list(SCHEMA)[1:]]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
@@ -215,9 +215,11 @@ class _Draw:
         alike = [ints([at for at, zone in enumerate(agency.zones) if zone == mine]) for mine in agency.zones]
         home = random.integers(0, len(agency.sites), workers)
         others = random.random((workers, 2))
-        self.places = np.stack(
-            [home, *(ints([alike[site][int(part * len(alike[site]))] for site, part in zip(home.tolist(), column.tolist(), strict=True)]) for column in others.T)]
-        )  # fmt: skip
+        near = [
+            ints([alike[site][int(part * len(alike[site]))] for site, part in zip(home.tolist(), column.tolist(), strict=True)])
+            for column in others.T
+        ]
+        self.places = np.stack([home, *near])
         self.reach = random.integers(1, 4, workers)  # at how many of the three places
         weights = np.array([ROLES.get(item, 1) for item in agency.items], dtype=float)
         self.role = random.choice(len(agency.items), workers, p=weights / weights.sum())
@@ -225,7 +227,10 @@ class _Draw:
         known = set(agency.unpriced)
         substitute = [next(at for at, item in enumerate(agency.items) if (site, item) not in known) for site in agency.sites]
         self.sold = ints(
-            [[at if (site, item) not in known else substitute[place] for at, item in enumerate(agency.items)] for place, site in enumerate(agency.sites)]
+            [
+                [at if (site, item) not in known else substitute[place] for at, item in enumerate(agency.items)]
+                for place, site in enumerate(agency.sites)
+            ]
         )  # fmt: skip
         shares = [STATUSES[each] for each in agency.statuses]
         shares[agency.statuses.index("completed")] = 1000 - sum(shares)
@@ -319,7 +324,7 @@ def _nights_before_changes(zones: Sequence[str]) -> Iterator[date]:
     """The days in whose nights some clock changes."""
     days = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days)]
     for day in days:
-        noon, next_noon = (datetime(each.year, each.month, each.day, 12) for each in (day, day + timedelta(days=1)))
+        noon, next_noon = (datetime(each.year, each.month, each.day, 12) for each in (day, day + timedelta(days=1)))  # noqa: DTZ001  # a clock reading
         if any(
             noon.replace(tzinfo=ZoneInfo(zone)).utcoffset() != next_noon.replace(tzinfo=ZoneInfo(zone)).utcoffset()
             for zone in set(zones)

@@ -1,6 +1,6 @@
 """The engine on the workload: rule book built from YAML, shifts rated in chunks, charges folded to the lines of the workload.
 
-`python -m bench.engine_run FOLDER LINES [--charges FILE] [--book NAME]` prints a line of JSON: the result, seconds by stage, decisions of durable-rules.
+`python -m bench.engine_run FOLDER LINES [--charges FILE] [--book NAME]` prints a line of JSON: the result, seconds by stage, decisions.
 With `--charges` every charge is kept as a row with the numbers that explain it.
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
 
@@ -236,8 +237,7 @@ def with_more(book: Mapping[str, bytes], what: str) -> dict[str, bytes]:
     found = dict(book)
     for path, rule in again.items():
         dated = "".join(
-            f"  - {{ id: again-{n}, {rule}, from: {start}, to: {end} }}\n"
-            for n, (start, end) in enumerate(zip(months, months[1:], strict=False))
+            f"  - {{ id: again-{n}, {rule}, from: {start}, to: {end} }}\n" for n, (start, end) in enumerate(pairwise(months))
         )
         head, examples, tail = book[path].decode().partition("examples:\n")
         found[path] = (head + dated + examples + tail).encode()

@@ -38,6 +38,7 @@ _HISTORY = (
 _FIRST = ("Ana", "Ben", "Carla", "Devon", "Elena", "Farid", "Grace", "Hugo", "Imani", "Jonas", "Kim", "Lena", "Mateo", "Nadia", "Omar", "Priya", "Quinn", "Rosa", "Sam", "Tara")  # fmt: skip
 _LAST = ("Alvarez", "Brooks", "Chen", "Diaz", "Evans", "Fischer", "Garcia", "Hall", "Ito", "Jensen", "Kaur", "Lopez", "Moreau", "Nguyen", "Okafor", "Patel", "Reyes", "Silva", "Tran", "Weiss")  # fmt: skip
 _ROLES = ("RN-MED", "RN-MED", "RN-MED", "RN-ICU", "RN-ER", "RN-LD", "RN-OR", "LPN", "CNA", "CNA", "RT")
+_LATE = "the timesheet came after the closeout of September"
 _STARTS = (7, 7, 7, 19, 19, 15, 23)
 
 
@@ -197,7 +198,7 @@ class _Worker:
 def october(book: RuleBook) -> list[dict[str, str]]:
     """October 2026: about 2,700 shifts at all sites, with everything that goes wrong in a month; the night of 31 October is 13 hours long.
 
-    They begin on Sunday 27 September, for the first week of October is a week of both months.
+    They begin on Sunday 27 September, for the first week of October is a week of both months. What September's closeout took is marked.
     """
     chance = random.Random(20261001)  # believable data, the same each time
     first = date(2026, 9, 27)
@@ -207,7 +208,8 @@ def october(book: RuleBook) -> list[dict[str, str]]:
         for day in _roster(worker, days, chance):
             rows.append(_shift(book, worker, day, len(rows) + 1, chance))
     rows += _clock_change_night(book, len(rows) + 1)
-    rows += _overtime(book, len(rows) + 1)
+    rows += _sums(book, len(rows) + 1)
+    _close_september(rows)
     return [*rows, *_trouble(rows)]
 
 
@@ -278,40 +280,55 @@ def _shift(book: RuleBook, worker: _Worker, day: date, number: int, chance: rand
     return row
 
 
-def _overtime(book: RuleBook, number: int) -> list[dict[str, str]]:
-    """A seventh day in California, two hospitals in one week, nights on call, call-backs that join a shift and one that does not."""
-    seven = [
-        ("sunset-medical", "W-8001", "Seven Days", "RN-MED", "completed", f"2026-10-{day:02}T07:00", 13 if day == 10 else 9)
-        for day in range(4, 11)
-    ]
-    two = [
-        (site, "W-8002", "Two Hospitals", "RN-ER", "completed", f"2026-10-{day:02}T07:00", 12)
-        for site, day in (("mercy-north", 12), ("bayview", 13), ("mercy-valley", 14), ("bayview", 15), ("mercy-north", 16))
-    ]
-    waiting = [
-        ("harbor", "W-8003", "On Call", "RN-ICU", "on-call", f"2026-10-{day:02}T19:00", 12) for day in (2, 6, 10, 14, 18, 22)
-    ]
-    called = [
-        ("lakeside", "W-8004", "Called Back", "RN-OR", "call-back", "2026-10-07T02:00", 1),
-        ("lakeside", "W-8004", "Called Back", "RN-OR", "completed", "2026-10-08T07:00", 8),
-        ("lakeside", "W-8004", "Called Back", "RN-OR", "call-back", "2026-10-08T15:15", 1),
-        ("lakeside", "W-8004", "Called Back", "RN-OR", "call-back", "2026-10-09T05:45", 1),
-        ("lakeside", "W-8004", "Called Back", "RN-OR", "completed", "2026-10-09T07:00", 8),
-    ]
-    guaranteed = [
-        ("pinecrest-rehab", "W-8005", "Guaranteed Week", "CNA", "completed", "2026-09-28T07:00", 12),
-        ("pinecrest-rehab", "W-8005", "Guaranteed Week", "CNA", "completed", "2026-10-13T07:00", 8),
-    ]
-    rows = []
-    for offset, (site, worker, name, item, status, start, hours) in enumerate([*seven, *two, *waiting, *called, *guaranteed]):
-        begin = datetime.fromisoformat(start)
-        rows.append(
-            {
-                "id": f"S-{number + offset:05}", "site": site, "worker": worker, "worker_name": name, "item": item, "status": status, "start": start,
-                "end": _local(begin + timedelta(hours=hours), ZoneInfo(book.sites[site].zone)), "approved_by": "R. Adams",
-            }
-        )  # fmt: skip
+def _sums(book: RuleBook, number: int) -> list[dict[str, str]]:
+    """Workers whose hours add up to something; `tests/demo/test_sums.py` says to what."""
+    rows: list[dict[str, str]] = []
+
+    def shift(
+        worker: str, name: str, item: str, site: str, start: str, hours: int, status: str = "completed", **more: str
+    ) -> None:
+        begin = datetime.fromisoformat(f"2026-{start}")
+        row = {
+            "id": f"S-{number + len(rows):05}", "site": site, "worker": worker, "worker_name": name, "item": item, "status": status,
+            "approved_by": "R. Adams",
+        }  # fmt: skip
+        prefix = "scheduled_" if status == "cancelled" else ""
+        times = (begin, begin + timedelta(hours=hours))
+        zone = ZoneInfo(book.sites[site].zone)
+        row |= {f"{prefix}{word}": _local(time, zone) for word, time in zip(("start", "end"), times, strict=True)}
+        rows.append(row | more)
+
+    week = ("09-27", "09-28", "09-29", "09-30", "10-01", "10-02", "10-03")
+    for day in week:
+        shift("W-8001", "Sofia Marin", "RN-MED", "sunset-medical", f"{day}T07:00", 13 if day == "10-03" else 9)
+    for at, site in enumerate(("mercy-north", "bayview", "mercy-valley", "bayview", "mercy-north")):
+        shift("W-8002", "Tomas Berg", "RN-ER", site, f"10-{12 + at}T07:00", 12)
+    for day in ("09-28", "10-02", "10-06", "10-10", "10-14", "10-18", "10-22", "10-26"):
+        shift("W-8003", "Olga Winter", "RN-ICU", "harbor", f"{day}T19:00", 12, "on-call", break_minutes="0")
+    shift("W-8004", "Ruth Calder", "RN-OR", "lakeside", "10-07T02:00", 1, "call-back")
+    shift("W-8004", "Ruth Calder", "RN-OR", "lakeside", "10-08T07:00", 8)
+    shift("W-8004", "Ruth Calder", "RN-OR", "lakeside", "10-08T15:15", 1, "call-back")
+    shift("W-8004", "Ruth Calder", "RN-OR", "lakeside", "10-09T05:45", 1, "call-back")
+    shift("W-8004", "Ruth Calder", "RN-OR", "lakeside", "10-09T07:00", 8)
+    shift("W-8005", "Ines Rowe", "CNA", "pinecrest-rehab", "09-28T07:00", 12)
+    shift("W-8005", "Ines Rowe", "CNA", "pinecrest-rehab", "10-13T07:00", 8)
+    shift("W-8005", "Ines Rowe", "CNA", "pinecrest-rehab", "10-20T07:00", 12, "cancelled", cancelled_at="2026-10-12T09:00")
+    for at, site in enumerate(("mercy-north", "mercy-valley", "mercy-north", "mercy-valley")):
+        shift("W-8006", "Paul Ives", "RN-MED", site, f"10-{19 + at}T07:00", 12)
+    shift("W-8007", "Dora Long", "RN-MED", "sunset-childrens", "10-20T06:00", 14)
+    for worker, name, site in (("W-8008", "Abel Stark", "harbor"), ("W-8009", "Eva Lund", "st-mary-main")):
+        for day in week[:5]:
+            shift(worker, name, "RN-MED", site, f"{day}T07:00", 12, **({"reason": _LATE} if day == "09-28" else {}))
+    for at in range(5):
+        shift("W-8010", "Karl Peak", "RN-MED", "summit-peak", f"10-{11 + at}T07:00", 12)
     return rows
+
+
+def _close_september(rows: Sequence[dict[str, str]]) -> None:
+    """The first closeout took what is dated in September, but for the timesheets that came late."""
+    for row in rows:
+        if (row.get("start") or row["scheduled_start"]) < "2026-10-01" and row.get("reason") != _LATE:
+            row["closeout"] = "1"
 
 
 def _clock_change_night(book: RuleBook, number: int) -> list[dict[str, str]]:
