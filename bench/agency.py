@@ -116,7 +116,10 @@ class Shifts:
     def agency(self) -> Agency:
         """What the codes mean."""
         said: Any = json.loads((self.folder / "codes.json").read_text())  # Any: JSON
-        return Agency(**{name: tuple(tuple(each) if isinstance(each, list) else each for each in said[name]) for name in said})
+        columns: dict[str, Any] = {
+            name: tuple(tuple(each) if isinstance(each, list) else each for each in said[name]) for name in said
+        }
+        return Agency(**columns)
 
 
 def book(folder: Path = ROOT) -> RuleBook:
