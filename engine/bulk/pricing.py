@@ -21,6 +21,7 @@ from engine.formulas.language import Formula, Input, parse
 from engine.money import Decimals
 from engine.problems import InforceError, InvariantError, Source
 from engine.ratebook.book import FormulaRule, FormulaVersion, Override, Price, Provenance, RateTable, RuleBook, Site
+from engine.ratebook.models import PLAIN, Scheme
 
 
 class NoRateError(InforceError):
@@ -36,6 +37,7 @@ class Rate:
     source: Source
     provenance: Provenance
     instead_of: Rate | None = None
+    scheme: Scheme = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,13 +261,14 @@ def price_book(book: RuleBook, pairs: Sequence[tuple[str, str]], first_day: int,
             }
         )
     )
-    return _Compiler(book, tuple(pairs), reads, first_day, last_day).compiled()
+    return RateFinder(book, tuple(pairs), reads, first_day, last_day).compiled()
 
 
+_NO_FACETS: Mapping[str, str] = {}
 _Steps: TypeAlias = "list[tuple[int, int, int]]"  # (from this day on, the rate, what it replaces); rates by number, -1 for none
 
 
-class _Compiler:
+class RateFinder:
     """Lays the rates of every pair over the days, each source of rates read once."""
 
     def __init__(
@@ -352,7 +355,12 @@ class _Compiler:
             self._replaced[(rate, instead)] = self._rate(replace(self.rates[rate], instead_of=self.rates[instead]))
         return self._replaced[(rate, instead)]
 
-    def _steps(self, table: str, site: str, item: str, premium: str) -> _Steps:
+    def found(self, table: str, site: str, item: str, facets: Mapping[str, str]) -> list[tuple[int, Rate | None]]:
+        """The rates of a table for a site, an item and the other columns of its key: from which day on which, or none."""
+        steps = self._steps(table, site, item, "", facets)
+        return [(day, self.rates[self._with_replaced(rate, instead)] if rate >= 0 else None) for day, rate, instead in steps]
+
+    def _steps(self, table: str, site: str, item: str, premium: str, facets: Mapping[str, str] = _NO_FACETS) -> _Steps:
         """Rates of one table for a site, item and premium: overrides by rank, then the table's row by geo."""
         where = self.book.sites[site]
         mine = [
@@ -363,7 +371,7 @@ class _Compiler:
             and override.item in (None, item)
             and override.premium in (None, premium or None)
         ]
-        listed = self._of_site(table, where, item, premium)
+        listed = self._of_site(table, where, item, premium, facets)
         if not mine:
             return listed
         mine.sort(key=lambda each: (each[0].site is None, each[0].item is None, each[0].premium is None, each[0].start))
@@ -378,24 +386,24 @@ class _Compiler:
             found.append((day, rate, listed[place][1]) if rate >= 0 else (day, listed[place][1], -1))
         return found
 
-    def _of_site(self, table: str, site: Site, item: str, premium: str) -> _Steps:
+    def _of_site(self, table: str, site: Site, item: str, premium: str, facets: Mapping[str, str]) -> _Steps:
         """The table's own rates at a site: the rows of its geos, each as long as the site has that geo."""
         if "geo" not in self.book.tables[table].key:
-            return self._row(table, site, "", item, premium)
+            return self._row(table, site, "", item, premium, facets)
         if len(site.geo) == 1 and day_number(site.geo[0][0]) <= self.first:
-            return self._row(table, site, site.geo[0][1], item, premium)
+            return self._row(table, site, site.geo[0][1], item, premium, facets)
         found: _Steps = [(self.first, -1, -1)]
         for day, geo in site.geo:
             start = max(day_number(day), self.first)
             if start <= self.last:
-                steps = self._row(table, site, geo, item, premium)
+                steps = self._row(table, site, geo, item, premium, facets)
                 held = [each for each in steps if each[0] <= start][-1]
                 later = [each for each in steps if each[0] > start]
                 found = [*(each for each in found if each[0] < start), (start, *held[1:]), *later]
         return found
 
-    def _row(self, table: str, site: Site, geo: str, item: str, premium: str) -> _Steps:
-        names = {"account": site.account, "site": site.site, "geo": geo, "item": item, "premium": premium}
+    def _row(self, table: str, site: Site, geo: str, item: str, premium: str, facets: Mapping[str, str]) -> _Steps:
+        names = {"account": site.account, "site": site.site, "geo": geo, "item": item, "premium": premium, **facets}
         key = tuple(names[column] for column in self.book.tables[table].key)
         if (table, key) not in self._listed:
             row = self.book.tables[table].rows.get(key)
@@ -405,7 +413,11 @@ class _Compiler:
                 if day > self.last:
                     break
                 name = f"{row.id if row is not None else ''}@{price.start}"
-                rate = -1 if price.value is None else self._rate(Rate(name, price.value, price.source, price.provenance))
+                rate = (
+                    -1
+                    if price.value is None
+                    else self._rate(Rate(name, price.value, price.source, price.provenance, None, price.scheme))
+                )
                 step = (day, rate, -1)
                 found = [*found[:-1], step] if found[-1][0] == day else [*found, step]
             self._listed[(table, key)] = found

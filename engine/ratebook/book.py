@@ -13,6 +13,7 @@ from typing import Literal
 
 from engine.money import Decimals, Half
 from engine.problems import Source
+from engine.ratebook.models import NOTHING_MORE, PLAIN, Assembly, Coupon, Exemption, Fee, Model, Over, Scheme, Taxes
 from engine.ratebook.resolver import Mode
 
 # --- prices -----------------------------------------------------------------------------------------------------------
@@ -32,12 +33,16 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price that holds from `start` until the next one of its row; `value` None means ended (no price from that day on)."""
+    """A price that holds from `start` until the next one of its row; `value` None means ended (no price from that day on).
+
+    `scheme` holds what a pricing model says beside one figure; of tiers and percentages the figure is 0.
+    """
 
     start: date
     value: Decimals | None
     source: Source
     provenance: Provenance
+    scheme: Scheme = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,11 @@ class RateRow:
 
 @dataclass(frozen=True, slots=True)
 class RateTable:
-    """A table of dated prices keyed by some of `KEY_COLUMNS`. `unit` is `hour` (price per hour) or `percent`; money has a currency."""
+    """A table of dated prices keyed by some of `KEY_COLUMNS`, and by columns of activity.
+
+    `unit` is a unit of quantity (a price for each, with a currency), `percent` or `factor`. `over` is what tiers, packages and allowances
+    count over.
+    """
 
     table: str
     unit: str
@@ -61,6 +70,19 @@ class RateTable:
     key: tuple[str, ...]
     rows: Mapping[tuple[str, ...], RateRow]
     source: Source
+    model: Model = "per-unit"
+    over: Over = "activity"
+    payout: bool = False
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it holds prices, not numbers."""
+        return self.unit not in ("percent", "factor")
+
+    @property
+    def facets(self) -> tuple[str, ...]:
+        """The columns of its key that are columns of activity, or `window`."""
+        return tuple(column for column in self.key if column not in KEY_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +142,18 @@ NO_DEDUCTION = BreakTerms(0, 0, "middle")
 
 TermValue = PunchRounding | BreakTerms | Decimals | int | str | bool | None
 TermType = Literal[
-    "duration", "choice", "yes-no", "number", "punch-rounding", "break", "limit", "amount", "clock", "week-clock", "day"
+    "duration",
+    "choice",
+    "yes-no",
+    "number",
+    "punch-rounding",
+    "break",
+    "limit",
+    "amount",
+    "clock",
+    "week-clock",
+    "day",
+    "percent",
 ]
 
 
@@ -170,7 +203,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who pays: currency, sites, agreed prices and terms."""
+    """Who pays: currency, sites, agreed prices and terms, fees and coupons.
+
+    An account with a zone of its own has a site of its own name. `split` names columns whose values have invoices of their own; `per_row`:
+    amounts are rounded for each row, and rows of equal amount share a line.
+    """
 
     account: str
     currency: str
@@ -178,6 +215,11 @@ class Account:
     overrides: tuple[Override, ...]
     terms: tuple[TermsEntry, ...]
     source: Source
+    fees: tuple[Fee, ...] = ()
+    coupons: tuple[Coupon, ...] = ()
+    exemption: Exemption | None = None
+    split: tuple[str, ...] = ()
+    per_row: bool = False
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
@@ -358,7 +400,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One question and its rules. Answers are canonical texts (see `Basis` for the billable slot); `otherwise` None refuses."""
+    """One question and its rules. Answers are canonical texts (see `Basis` for the billable slot); `otherwise` None refuses.
+
+    `activity` names the kind it is asked of (empty: the kinds that are rated by time).
+    """
 
     decides: str
     answers: tuple[str, ...]
@@ -367,6 +412,12 @@ class Policy:
     rules: tuple[Rule, ...]
     examples: tuple[Example, ...]
     source: Source
+    activity: str = ""
+
+    @property
+    def slot(self) -> str:
+        """The name it has among all policies."""
+        return f"{self.decides} of {self.activity}" if self.activity else self.decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,7 +501,8 @@ class FormulaRule:
 class Item:
     """What can stand on a line; its price and unit come from `table` (empty: it has none, and only window lines are charged as it).
 
-    Order in the book is order on the invoice.
+    Order in the book is order on the invoice. `times` are tables of factors that multiply its price; `lists` is the column of activity
+    whose values its `description` names.
     """
 
     item: str
@@ -458,6 +510,9 @@ class Item:
     table: str
     tax_class: str
     source: Source
+    times: tuple[str, ...] = ()
+    description: str = ""
+    lists: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,6 +527,16 @@ class LineTexts:
     scheduled: str
     own_line: str
     source: Source
+    tier: str = "{name}, {from} to {to} {unit}"
+    included: str = "{name}, included"
+    overage: str = "{name}, beyond the allowance"
+    connect: str = "{name}, connection"
+    minimum: str = "{name}, minimum"
+    maximum: str = "{name}, maximum"
+    fee: str = "{name}, from {from} {unit}"
+    markup: str = "{name}, handling"
+    in_window: str = "{name}, {window}"
+    per_row: str = "{description} ({quantity} {unit})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,7 +553,7 @@ class ActivityColumn:
     """A column of an activity file. `header` is its title in files; an absent optional column reads as `default` (None: empty)."""
 
     column: str
-    type: Literal["id", "text", "yes-no", "whole", "local-time", "choice", "minutes"]
+    type: Literal["id", "text", "yes-no", "whole", "local-time", "choice", "minutes", "decimal", "day"]
     required: bool
     default: str | None
     choices: tuple[str, ...]
@@ -507,7 +572,11 @@ class DeclaredLength:
 
 @dataclass(frozen=True, slots=True)
 class ActivityKind:
-    """A kind of activity: columns, unit of its quantity, grid and longest length of its times (seconds), what overlaps mean."""
+    """A kind of activity: columns, unit of its quantity, grid and longest length of its times (seconds), what overlaps mean.
+
+    Of a kind that is not rated by time, `moment` is the column that dates it, and `quantity` or `amount` the one with its measure.
+    `references` are columns that stand on the line. `roll_up`: rows of one day that agree in what rules read are summed first.
+    """
 
     kind: str
     unit: str
@@ -517,6 +586,13 @@ class ActivityKind:
     columns: tuple[ActivityColumn, ...]
     lengths: tuple[DeclaredLength, ...]
     source: Source
+    rated_by: Literal["time", "quantity", "amount", "line"] = "time"
+    moment: str = ""
+    quantity: str = ""
+    amount: str = ""
+    roll_up: bool = False
+    negative: bool = False
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,6 +619,8 @@ class RuleBook:
     formulas: Mapping[str, FormulaRule]
     texts: LineTexts
     meaning: str
+    assembly: Assembly = NOTHING_MORE
+    taxes: Taxes | None = None
 
     def terms_on(self, site: str, day: date) -> dict[str, TermValue]:
         """The terms of a site on a day: default, then account, then site, each level's entries in date order."""

@@ -9,13 +9,14 @@ from engine.problems import Problem, ProblemsFound
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build_accounts import Agreeable, build_accounts
 from engine.ratebook.build_accumulators import build_accumulators, in_order
+from engine.ratebook.build_assembly import build_assembly, build_taxes
 from engine.ratebook.build_formulas import build_formulas, build_premiums
 from engine.ratebook.build_policies import build_policies
 from engine.ratebook.build_rates import build_tables, build_terms
 from engine.ratebook.build_rules import build_calendar, build_items, build_kinds, build_rounding, build_texts, the_one
 from engine.ratebook.build_time import build_holidays, build_windows
 from engine.ratebook.conditions import Names
-from engine.ratebook.crossings import check_crossings, check_keys
+from engine.ratebook.crossings import Keys, check_crossings, check_facets, check_keys
 from engine.ratebook.forms import Findings, read_forms
 from engine.ratebook.meaning import meaning
 from engine.ratebook.nodes import no_collection
@@ -37,18 +38,23 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
     calendar, rounding, items, lines = (the_one(forms[kind], kind, found) for kind in ("calendar", "rounding", "items", "lines"))
     premium_form = the_one(forms["premiums"], "premiums", found) if forms["premiums"] else None
     tables = build_tables(forms["rate-table"], found)
-    terms, default_terms = build_terms(forms["terms"], found)
+    by_time = any(form.says("rated-by", "time") == "time" for form in forms["activity"])
+    terms, default_terms = build_terms(forms["terms"], found, by_time=by_time)
     formulas = build_formulas(forms["formula"], found)
     premiums = build_premiums(premium_form, formulas, tables, terms, found)
     known_items = build_items(items, tables, found) if items is not None else {}
     accounts = build_accounts(forms["account"], Agreeable(tables, terms, known_items, premiums), found)
     sites = {site.site: site for account in accounts.values() for site in account.sites}
-    check_keys(forms["rate-table"], known_items, premiums, accounts, sites, found)
     holidays = build_holidays(forms["holidays"], found)
     windows = build_windows(forms["segments"], holidays, found)
+    check_keys(forms["rate-table"], Keys(known_items, premiums, accounts, sites, windows), found)
     roundings = build_rounding(rounding) if rounding is not None else None
     kinds = build_kinds(forms["activity"], roundings, found)
-    texts = build_texts(lines, found) if lines is not None else None
+    check_facets(tables, kinds, found)
+    assembly_form, tax_form = (the_one(forms[kind], kind, found) if forms[kind] else None for kind in ("assembly", "taxes"))
+    assembly = build_assembly(assembly_form, known_items, terms, accounts, sites, found)
+    taxes = build_taxes(tax_form, known_items, found)
+    texts = build_texts(lines, found, by_time=by_time) if lines is not None else None
     accumulator_form = the_one(forms["accumulators"], "accumulators", found) if forms["accumulators"] else None
     accumulators = build_accumulators(accumulator_form, terms, known_items, found)
     decided = frozenset(form["decides"].text for form in forms["policy"])
@@ -61,7 +67,7 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
         return None, found.problems
     book = RuleBook(
         build_calendar(calendar), roundings, kinds, known_items, tables, accounts, sites, terms, default_terms, holidays, windows, accumulators,
-        policies,        premiums, formulas, texts, "",
+        policies, premiums, formulas, texts, "", assembly, taxes,
     )  # fmt: skip
     check_crossings(book, found)
     problems = list(dict.fromkeys(found.problems))  # one rate may be out of the bounds of one formula for several premiums

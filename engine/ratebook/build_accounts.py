@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.dates import FOREVER, parse_day
 from engine.problems import Source
 from engine.ratebook.book import Account, Item, Override, Premium, RateTable, Site, TermDeclaration
+from engine.ratebook.build_assembly import build_coupons, build_exemption, build_fees
 from engine.ratebook.build_rates import price, terms_entries
 from engine.ratebook.forms import Findings, Node
 
@@ -38,6 +40,13 @@ def build_accounts(forms: Sequence[Node], names: Agreeable, found: Findings) -> 
         if account in accounts:
             found.twice(form["account"], f"account {account}", accounts[account].source)
         mine: list[Site] = []
+        if "zone" in form:
+            mine.append(_own_site(form, account, geos, found))
+            if account in sites:
+                found.twice(form["account"], f"site {account}", sites[account], "Site ids are unique in the whole book")
+            sites[account] = form["account"].source
+        elif "sites" not in form:
+            found.add("R005", form, f"account {account} has neither sites nor a zone", "Add `zone:`, or `sites:`")
         for node in form.list("sites"):
             site = _site(node, account, names.terms, geos, found)
             if site.site in sites:
@@ -46,23 +55,40 @@ def build_accounts(forms: Sequence[Node], names: Agreeable, found: Findings) -> 
             mine.append(site)
         overrides = _overrides(form, [site.site for site in mine], names, found)
         terms = terms_entries(form.list("terms"), names.terms, found)
-        accounts[account] = Account(account, form["currency"].text, tuple(mine), overrides, terms, form.source)
+        places = [site.site for site in mine]
+        accounts[account] = Account(
+            account, form["currency"].text, tuple(mine), overrides, terms, form.source, build_fees(form, places, names.items, found),
+            build_coupons(form, names.items, found), build_exemption(form), tuple(each.text for each in form.list("split")),
+            form.says("amount") == "per-row",
+        )  # fmt: skip
     if not accounts:
         found.missing("account", Source("rates"), "there is no file of kind account", "Add one for each account")
     return accounts
+
+
+def _own_site(form: Node, account: str, geos: Collection[str], found: Findings) -> Site:
+    """The site of an account without places of work: it has the account's name, zone and geo."""
+    zone = form["zone"].text
+    if not _zone_is_known(zone):
+        found.add("R024", form["zone"], f"there is no time zone `{zone}`", "Write it like America/New_York")
+    geo = _geo(form["geo"], geos, found) if "geo" in form else ()
+    return Site(account, account, zone, geo, (), form["account"].source)
+
+
+def _geo(node: Node, geos: Collection[str], found: Findings) -> tuple[tuple[date, str], ...]:
+    named = dict(node.items())
+    for name in named.values():
+        if name.text not in geos:
+            found.unknown(name, "geo", geos, kind="rate-table")
+    return tuple(sorted((parse_day(day), name.text) for day, name in named.items()))
 
 
 def _site(node: Node, account: str, terms: Mapping[str, TermDeclaration], geos: Collection[str], found: Findings) -> Site:
     zone = node["zone"].text
     if not _zone_is_known(zone):
         found.add("R024", node["zone"], f"there is no time zone `{zone}`", "Write it like America/New_York")
-    geo = []
-    for day, name in node["geo"].items():
-        if name.text not in geos:
-            found.unknown(name, "geo", geos, kind="rate-table")
-        geo.append((parse_day(day), name.text))
     entries = terms_entries(node.list("terms"), terms, found)
-    return Site(node["site"].text, account, zone, tuple(sorted(geo)), entries, node.source)
+    return Site(node["site"].text, account, zone, _geo(node["geo"], geos, found), entries, node.source)
 
 
 def _zone_is_known(zone: str) -> bool:

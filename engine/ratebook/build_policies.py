@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.problems import Source
 from engine.ratebook import resolver
@@ -25,6 +26,7 @@ from engine.ratebook.forms import Findings, Node, duration
 from engine.ratebook.resolver import SlotError
 from engine.ratebook.slots import compile_slot
 
+_OF_MEASURED = ("billable", "item")
 _LIST_COLUMNS = ("in", "over", "starts-in", "touches", "answer-of premiums")  # hold several values at once
 
 
@@ -33,18 +35,38 @@ def build_policies(forms: Sequence[Node], names: Names, found: Findings) -> dict
     policies: dict[str, Policy] = {}
     for form in forms:
         before = len(found.problems)
-        policy = _Reader(form, names, found).policy()
-        if policy.decides in policies:
-            first = policies[policy.decides].source
-            found.twice(form["decides"], f"the question {policy.decides}", first, "Put the rules together into one file")
-        policies[policy.decides] = policy
+        policy = _Reader(form, _asked_of(form, names, found), found).policy()
+        if policy.slot in policies:
+            first = policies[policy.slot].source
+            found.twice(form["decides"], f"the question {policy.slot}", first, "Put the rules together into one file")
+        policies[policy.slot] = policy
         if len(found.problems) == before:
             _refuse_disorder(policy, form, found)
-    if "billable" not in policies:
+    if "billable" not in policies and any(kind.rated_by == "time" for kind in names.kinds.values()):
         found.missing(
             "policy", Source("rules"), "no policy decides `billable`", "Add a file of kind policy with `decides: billable`"
         )
-    return {name: policies[name] for name in SLOTS if name in policies}
+    kept = [name for name in SLOTS if name in policies]
+    return {name: policies[name] for name in (*kept, *sorted(policies.keys() - set(SLOTS)))}
+
+
+def _asked_of(form: Node, names: Names, found: Findings) -> Names:
+    """The names with the kinds of activity that a policy is asked of."""
+    if "activity" not in form:
+        by_time = {name: kind for name, kind in names.kinds.items() if kind.rated_by == "time"}
+        return replace(names, kinds=by_time)
+    kind = names.kinds.get(form["activity"].text)
+    if kind is None:
+        found.unknown(form["activity"], "kind of activity", names.kinds, kind="activity")
+        return names
+    if kind.rated_by == "time":
+        found.add(
+            "R051", form["activity"], f"`{kind.kind}` is rated by time", "Remove `activity`: policies without it are asked of it"
+        )
+    if form["decides"].text not in _OF_MEASURED:
+        known = " and ".join(f"`{each}`" for each in _OF_MEASURED)
+        found.add("R051", form["decides"], f"of `{kind.kind}` only {known} are decided", "Remove the policy")
+    return replace(names, kinds={kind.kind: kind}, lengths_known=False, decided=frozenset())
 
 
 def _refuse_disorder(policy: Policy, form: Node, found: Findings) -> None:
@@ -82,7 +104,8 @@ class _Reader:
                 self.found.unknown(other, "rule of this policy", rules)
         examples = tuple(self._example(node) for node in self.form.list("examples"))
         mode = self.form["if-several-match"].word
-        return Policy(self.decides, self.answers, mode, otherwise, tuple(rules.values()), examples, self.form.source)
+        activity = self.form.says("activity")
+        return Policy(self.decides, self.answers, mode, otherwise, tuple(rules.values()), examples, self.form.source, activity)
 
     def _check_answers(self) -> None:
         known = answers_of(self.decides, self.names)
@@ -127,6 +150,9 @@ class _Reader:
         if word not in self.answers:
             remedy = f"They are {', '.join(self.answers)}"
             self.found.add("R052", node, f"`{word}` is not among the answers of this policy", remedy)
+            return word
+        if "activity" in self.form and word in ("scheduled", "fixed"):
+            self.found.add("R052", node, f"`{word}` is an answer about time", "Answer `worked` (it is billed) or `none`")
             return word
         if self.decides == "minimum" and word == "at-least":
             return self._at_least(node)

@@ -24,11 +24,13 @@ from engine.ratebook.book import (
     TermsEntry,
     TermValue,
 )  # fmt: skip
+from engine.ratebook.build_models import SchemeReader, needs_map, percentage
 from engine.ratebook.build_rules import check_choices
 from engine.ratebook.forms import Findings, Node, duration, named, number, read_as
+from engine.ratebook.models import PLAIN, Model, Over
 
 _CHOICES = {"hours": ("elapsed", "wall"), "approval": ("required", "not-needed")}
-_KEY_COLUMNS = frozenset(KEY_COLUMNS)
+_KEY_COLUMNS = frozenset((*KEY_COLUMNS, "window"))
 _START = attrgetter("start")
 _ENGINE_ONLY = ("punch-rounding", "break")  # types that only the engine's term of that name can have
 _NO_TERM = ("from", "reason", "approved")
@@ -53,6 +55,8 @@ def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]
             ("unit", table.unit, known.unit),
             ("currency", table.currency, known.currency),
             ("digits", table.digits, known.digits),
+            ("model", table.model, known.model),
+            ("over", table.over, known.over),
             ("key", ", ".join(table.key), ", ".join(known.key)),
         ):
             if mine != other:
@@ -69,42 +73,57 @@ def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]
 def _table(form: Node, found: Findings) -> RateTable:
     name, unit = form["table"].text, form["unit"].text
     currency = form.says("currency") or None
-    if unit == "hour" and currency is None:
-        found.add("R032", form["unit"], "a price per hour needs a currency", "Add `currency: USD`")
-    if unit != "hour" and currency is not None:
-        found.add("R032", form["currency"], "percentages have no currency", "Remove `currency`")
+    plain = unit in ("percent", "factor")
+    if not plain and currency is None:
+        found.add("R032", form["unit"], f"a price per {unit} needs a currency", "Add `currency: USD`")
+    if plain and currency is not None:
+        found.add(
+            "R032", form["currency"], f"{'percentages' if unit == 'percent' else 'factors'} have no currency", "Remove `currency`"
+        )
     digits = int(form.says("digits", "2"))
+    model: Model = form["model"].word if "model" in form else "per-unit"
+    over: Over = form["over"].word if "over" in form else "activity"
+    if plain and model != "per-unit":
+        found.add("R071", form["model"], f"a table of {unit} has no pricing model", "Remove `model`")
     said = [each.text for each in form.list("key")]
-    columns = tuple(column for column in KEY_COLUMNS if column in said)  # their order in the file says nothing
-    inherited, prices = form.provenance(), _Prices(unit, digits, found)
+    facets = tuple(sorted(column for column in said if column not in KEY_COLUMNS))
+    columns = (*(column for column in KEY_COLUMNS if column in said), *facets)  # their order in the file says nothing
+    inherited, prices = form.provenance(), _Prices(SchemeReader(model, over, unit, digits, found), digits, found)
     rows: dict[tuple[str, ...], RateRow] = {}
     for node in form.list("rates"):
         _check_key(node, name, columns, found)
-        values = {column: node.says(column) for column in columns}
+        inner = node.get("columns")
+        values = {
+            column: inner.says(column) if inner is not None and column in inner else node.says(column) for column in columns
+        }
         key = tuple(values.values())
         row = RateRow(f"{name}:{'/'.join(key)}", values, prices.of(node, node.provenance(inherited)), node.source)
         if key in rows:
             found.twice(row.source, f"row {row.id}", rows[key].source)
         rows[key] = row
-    return RateTable(name, unit, currency, digits, columns, rows, form.source)
+    payout = form.says("direction") == "payout"
+    return RateTable(name, unit, currency, digits, columns, rows, form.source, model, over, payout)
 
 
 def _check_key(row: Node, table: str, columns: Sequence[str], found: Findings) -> None:
-    if row.keys() & _KEY_COLUMNS == set(columns):
+    inner = row.get("columns")
+    if inner is None and row.keys() & _KEY_COLUMNS == set(columns):
         return
     remedy = f"The key of table `{table}` is {', '.join(columns)}"
-    for column in KEY_COLUMNS:
-        if column in row and column not in columns:
-            found.add("R033", row.key(column), f"`{column}` is not in the key of the table", remedy, width=len(column))
-        if column not in row and column in columns:
+    said = dict.fromkeys(row.keys() & _KEY_COLUMNS, row) | {column: inner for column in (inner.keys() if inner else ()) if inner}
+    for column, where in sorted(said.items()):
+        if column not in columns:
+            found.add("R033", where.key(column), f"`{column}` is not in the key of the table", remedy, width=len(column))
+    for column in columns:
+        if column not in said:
             found.add("R033", row, f"the row does not say its {column}", remedy)
 
 
 class _Prices:
     """Reads the prices of a table. Days and prices come again and again; each that is right is taken apart once."""
 
-    def __init__(self, unit: str, digits: int, found: Findings) -> None:
-        self._unit, self._digits, self._found = unit, digits, found
+    def __init__(self, schemes: SchemeReader, digits: int, found: Findings) -> None:
+        self._schemes, self._unit, self._digits, self._found = schemes, schemes.unit, digits, found
         self._days: dict[str, date] = {}
         self._values: dict[str, Decimals] = {}
 
@@ -113,14 +132,19 @@ class _Prices:
         prices = []
         dated, days = row["prices"], self._days
         for day, node in dated.items():
-            at, provenance = node, inherited
+            at, provenance, scheme = node, inherited, PLAIN
             if node.is_map:
-                at, provenance = node["price"], node.provenance(inherited)
-            value = self._value(at)
+                at, provenance = node.get("price") or node, node.provenance(inherited)
+                if at is node or at.text != "ended":
+                    scheme = self._schemes.scheme(node)
+            elif at.text != "ended" and needs_map(self._schemes.model):
+                said = f"`{at.text}` alone says too little for the model {self._schemes.model}"
+                self._found.add("R071", at, said, "Write a map, as docs/pricing.md shows")
+            value = Decimals(0, self._digits) if at.is_map else self._value(at)
             if at is node or node.says("status") != "expected":
                 if day not in days:
                     days[day] = parse_day(day)
-                prices.append(Price(days[day], value, dated.key(day), provenance))
+                prices.append(Price(days[day], value, dated.key(day), provenance, scheme))
         return tuple(sorted(prices, key=_START))
 
     def _value(self, at: Node) -> Decimals | None:
@@ -137,7 +161,7 @@ class _Prices:
 def price(at: Node, unit: str, digits: int, found: Findings) -> Decimals:
     """A price with cents and no more digits than declared, filled up to the declared digits."""
     value = number(found, at)
-    if unit == "hour" and value.digits < 2:
+    if unit not in ("percent", "factor") and value.digits < 2:
         full = f"{at.text}0" if value.digits else f"{at.text}.00"
         found.add("R034", at, f"`{at.text}` has {'one digit of' if value.digits else 'no'} cents", f"Write it like {full}")
     if value.digits > digits:
@@ -150,10 +174,14 @@ def price(at: Node, unit: str, digits: int, found: Findings) -> Decimals:
 # --- terms --------------------------------------------------------------------------------------------------------------
 
 
-def build_terms(forms: Sequence[Node], found: Findings) -> tuple[dict[str, TermDeclaration], tuple[TermsEntry, ...]]:
-    """The declared terms, and their default values."""
+def build_terms(
+    forms: Sequence[Node], found: Findings, *, by_time: bool = True
+) -> tuple[dict[str, TermDeclaration], tuple[TermsEntry, ...]]:
+    """The declared terms, and their default values; only books that rate times (`by_time`) need those that the engine knows."""
     if len(forms) > 1:
         found.twice(forms[1]["kind"], "the kind terms", forms[0]["kind"].source, "Put both into one file")
+    if not forms and not by_time:
+        return {}, ()
     if not forms:
         place = Source("rates/terms-default.yaml")
         found.missing("terms", place, "there is no file of kind terms", "Add one: it declares the terms and their defaults")
@@ -161,7 +189,7 @@ def build_terms(forms: Sequence[Node], found: Findings) -> tuple[dict[str, TermD
     declares = forms[0]["declares"]
     declared = {name: _declaration(name, node, declares.key(name), found) for name, node in declares.items()}
     for name in ENGINE_TERMS:
-        if name not in declared:
+        if name not in declared and by_time:
             of = f", of: [{', '.join(_CHOICES[name])}]" if name in _CHOICES else ""
             remedy = f"Add `{name}: {{ type: {ENGINE_TERMS[name]}{of} }}`"
             found.add("R037", declares, f"the term `{name}` is not declared, and the engine needs it", remedy)
@@ -221,6 +249,8 @@ def _term(node: Node, declared: TermDeclaration, found: Findings) -> TermValue:
         return duration(found, node)
     if kind == "number":
         return number(found, node)
+    if kind == "percent":
+        return percentage(node, found)
     if kind in _READERS:
         return None if node.text == "none" and kind in _OR_NONE else _READERS[kind](found, node)
     known = declared.choices if kind == "choice" else ("yes", "no")

@@ -24,11 +24,20 @@ _PLACEHOLDERS = {
     "own-line": ("name", "item", "site", "premium"),
 }
 
+_NAMED = ("name", "item", "site")
+_BOUNDS = (*_NAMED, "from", "to", "unit")
+_MORE_PLACEHOLDERS = {
+    **dict.fromkeys(("included", "overage", "connect", "minimum", "maximum", "markup"), _NAMED),
+    **dict.fromkeys(("tier", "fee"), _BOUNDS),
+    "in-window": (*_NAMED, "window"),
+    "per-row": ("description", "quantity", "unit"),
+}
+
 # The columns that have a meaning for the engine, and the types it can read them with.
 _TIMES = ("start", "end", "scheduled_start", "scheduled_end", "cancelled_at", "break_start", "break_end")
 _WORDS = ("text", "id", "choice")
 ENGINE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("id", "source", "site", "worker", "item"), ("id",)),
+    **dict.fromkeys(("id", "source", "account", "site", "worker", "item"), ("id",)),
     **dict.fromkeys(("withdrawn", "mark_billable", "mark_held", "mark_excluded"), ("yes-no",)),
     **dict.fromkeys(_TIMES, ("local-time",)),
     **dict.fromkeys(("marked_by", "reason", "approved_by"), _WORDS),
@@ -38,6 +47,7 @@ ENGINE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "status": _WORDS,
 }
 _NEEDED = ("id", "site", "worker", "item")
+_MEASURED_TYPES = {"moment": ("local-time", "day"), "quantity": ("decimal", "whole"), "amount": ("decimal",)}
 # What conditions read beside the columns of a kind; a column of such a name could not be reached.
 RESERVED = (
     "account", "notice", "scheduled-length", "worked-length", "since-last", "until-next", "in", "over", "starts-in", "touches", "term",
@@ -75,34 +85,48 @@ def build_items(form: Node, tables: Mapping[str, RateTable], found: Findings) ->
             table = ""
         elif table not in tables:
             found.unknown(node["price"], "rate table", tables, kind="rate-table")
-        elif tables[table].unit != "hour" or "premium" in tables[table].key:
+        elif not tables[table].is_money or "premium" in tables[table].key:
             related = ((tables[table].source, "the table"),)
             said, remedy = (
                 f"table `{table}` does not hold prices of items",
-                "Name a table of prices per hour, without `premium` in its key",
+                "Name a table of prices, without `premium` in its key",
             )
             found.add("R032", node["price"], said, remedy, related=related)
+        for each in node.list("times"):
+            if each.text not in tables:
+                found.unknown(each, "rate table", tables, kind="rate-table")
+            elif tables[each.text].unit != "factor" or "premium" in tables[each.text].key:
+                said = f"table `{each.text}` does not hold factors of items"
+                found.add("R032", each, said, "Name a table of unit `factor`", related=((tables[each.text].source, "the table"),))
         if item in items:
             found.twice(node["item"], f"item {item}", items[item].source)
         if item == AS_WORKED:
             found.add("R052", node["item"], f"`{item}` is the answer that leaves an item as it is", "Give the item another id")
-        items[item] = Item(item, node["name"].text, table, node["tax-class"].text, node.source)
+        items[item] = Item(
+            item, node["name"].text, table, node["tax-class"].text, node.source, tuple(each.text for each in node.list("times")),
+            node.says("description"), node.says("lists"),
+        )  # fmt: skip
     return items
 
 
-def build_texts(form: Node, found: Findings) -> LineTexts:
-    """The templates of descriptions."""
+def build_texts(form: Node, found: Findings, *, by_time: bool = True) -> LineTexts:
+    """The templates of descriptions; those of time are needed only by books that rate times."""
     templates = form["descriptions"]
-    for name, allowed in _PLACEHOLDERS.items():
-        _check_template(templates[name], name, allowed, found)
-    texts = {name: templates[name].text for name in _PLACEHOLDERS}
+    for name, allowed in {**_PLACEHOLDERS, **_MORE_PLACEHOLDERS}.items():
+        if name in templates:
+            check_template(templates[name], name, allowed, found)
+        elif by_time and name in _PLACEHOLDERS:
+            found.add("R005", templates, f"`{name}` is missing", f"Add `{name}:` with its text")
+    texts = {name: templates.says(name, "{name}") for name in _PLACEHOLDERS}
+    more = {name.replace("-", "_"): templates[name].text for name in _MORE_PLACEHOLDERS if name in templates}
     return LineTexts(
         form["subject"].text, texts["worked"], texts["worked-with-premiums"], texts["with-fill"], texts["fixed"], texts["scheduled"],
-        texts["own-line"], form.source,
+        texts["own-line"], form.source, **more,
     )  # fmt: skip
 
 
-def _check_template(node: Node, name: str, allowed: Sequence[str], found: Findings) -> None:
+def check_template(node: Node, name: str, allowed: Sequence[str], found: Findings) -> None:
+    """Refuses a text with placeholders that are not known there."""
     known = ", ".join(f"{{{each}}}" for each in allowed)
     try:
         used = [part[1:] for part in string.Formatter().parse(node.text) if part[1] is not None]
@@ -140,10 +164,19 @@ def _kind(form: Node, rounding: Rounding | None, found: Findings) -> ActivityKin
         elif column.header in headers:
             found.twice(node.get("reads") or node["column"], f"the title {column.header}", headers[column.header].source)
         columns[column.column] = headers[column.header] = column
+    rated_by: Literal["time", "quantity", "amount", "line"] = form["rated-by"].word if "rated-by" in form else "time"
+    if rated_by != "time":
+        return _measured(form, rated_by, columns, rounding, found)
+    for name in ("unit", "grid", "maximum", "overlap"):
+        if name not in form:
+            found.add("R005", form, f"`{name}` is missing", f"Add `{name}:`; a kind that is rated by time needs it")
+            return ActivityKind(form["activity"].text, "hour", 60, DAY_SECONDS, "hold", tuple(columns.values()), (), form.source)
     for name in _NEEDED:
         if name not in columns:
             remedy = f"Add `- {{ column: {name}, type: id, required: yes }}`"
             found.add("R044", form["columns"], f"the column `{name}` is not declared", remedy)
+    if form["unit"].text != "hour":
+        found.add("R006", form["unit"], "time is rated by the hour", "Write `unit: hour`")
     unit, grid = form["unit"].text, duration(found, form["grid"])
     if rounding is not None and unit not in rounding.quantity:
         found.add(
@@ -155,6 +188,44 @@ def _kind(form: Node, rounding: Rounding | None, found: Findings) -> ActivityKin
     maximum, overlap = duration(found, form["maximum"]), form["overlap"].word
     lengths = _lengths(form, columns, found)
     return ActivityKind(form["activity"].text, unit, grid, maximum, overlap, tuple(columns.values()), lengths, form.source)
+
+
+def _measured(
+    form: Node, rated_by: Literal["time", "quantity", "amount", "line"], columns: Mapping[str, ActivityColumn], rounding: Rounding | None,
+    found: Findings,
+) -> ActivityKind:  # fmt: skip
+    """A kind that says how much there was, or what it cost."""
+    for name in ("id", "item"):
+        if name not in columns:
+            remedy = f"Add `- {{ column: {name}, type: id, required: yes }}`"
+            found.add("R044", form["columns"], f"the column `{name}` is not declared", remedy)
+    if not {"account", "site"} & columns.keys():
+        remedy = "Add `- { column: account, type: id, required: yes }`"
+        found.add("R044", form["columns"], "neither `account` nor `site` is declared, so nobody would pay", remedy)
+    needed = {"quantity": ("moment", "quantity"), "amount": ("moment", "amount"), "line": ("moment", "amount")}[rated_by]
+    said = {name: form.says(name) for name in ("moment", "quantity", "amount")}
+    for name in needed:
+        if name not in form:
+            found.add("R044", form, f"a kind rated by {rated_by} says which column is its {name}", f"Add `{name}: <column>`")
+    for name, types in _MEASURED_TYPES.items():
+        if name in form and said[name] not in columns:
+            found.unknown(form[name], "column", columns)
+        elif name in form and columns[said[name]].type not in types:
+            remedy = f"Declare it with `type: {types[0]}`"
+            found.add("R025", form[name], f"the {name} column `{said[name]}` is a {columns[said[name]].type}", remedy)
+    for node in form.list("references"):
+        if node.text not in columns:
+            found.unknown(node, "column", columns)
+    unit = form.says("unit", "each")
+    if rounding is not None and unit not in rounding.quantity and unit != "each":
+        found.add(
+            "R045", form.get("unit") or form, f"the rounding of quantities in {unit} is not declared", "Add it to the file of kind rounding",
+            related=((rounding.source, "here"),),
+        )  # fmt: skip
+    return ActivityKind(
+        form["activity"].text, unit, 1, 0, "accept", tuple(columns.values()), (), form.source, rated_by, said["moment"], said["quantity"],
+        said["amount"], "roll-up" in form, form.yes("negative"), tuple(each.text for each in form.list("references")),
+    )  # fmt: skip
 
 
 def _lengths(form: Node, columns: Mapping[str, ActivityColumn], found: Findings) -> tuple[DeclaredLength, ...]:
@@ -174,7 +245,7 @@ def _lengths(form: Node, columns: Mapping[str, ActivityColumn], found: Findings)
 
 def _column(node: Node, found: Findings) -> ActivityColumn:
     name, kind, choices = node["column"].text, node["type"].word, tuple(each.text for each in node.list("of"))
-    if name in RESERVED:
+    if name in RESERVED and name != "account":
         found.add("R025", node["column"], f"`{name}` has a meaning of its own in conditions", "Give the column another name")
     if name in ENGINE_COLUMNS and kind not in ENGINE_COLUMNS[name]:
         said = f"the engine reads the column `{name}` as {' or '.join(ENGINE_COLUMNS[name])}, not as {kind}"
@@ -184,7 +255,7 @@ def _column(node: Node, found: Findings) -> ActivityColumn:
     if default is not None:
         if choices and default.text not in choices:
             found.unknown(default, "choice", choices, code="R006")
-        if kind == "local-time":
+        if kind in ("local-time", "day"):
             found.add("R007", default, "a time has no default", "Remove `default`")
         elif kind in _DEFAULTS and not re.fullmatch(_DEFAULTS[kind], default.text, re.ASCII):
             found.add("R007", default, f"`{default.text}` is not a value of type {kind}", "Correct the value, or the type")

@@ -65,6 +65,11 @@ CATALOGUE: Mapping[str, str] = {
     "R057": "What counts for an accumulator depends on its own bands, directly or through others.",
     "R058": "The parts of an accumulator do not fit together.",
     "R059": "Accumulators look back, and the calendar does not say from which day on activity is complete.",
+    # pricing models, assembly, taxes
+    "R070": "A percentage is written without its sign, and could be read in two ways that differ a hundredfold.",
+    "R071": "The parts of a price, fee, coupon, limit, share or tax do not fit together.",
+    "R072": "The tiers of a price overlap, leave a gap, or do not increase.",
+    "R073": "A quantity is in another unit than what it is compared with.",
     # worked examples
     "R060": "A worked example leaves out something its rules or its formula need.",
     "R061": "The rules do not decide a worked example.",

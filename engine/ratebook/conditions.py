@@ -71,6 +71,7 @@ class Names:
     decided: frozenset[str]
     entries: tuple[TermsEntry, ...]
     accumulators: Mapping[str, Accumulator]
+    lengths_known: bool = True
 
     @property
     def bands(self) -> list[str]:
@@ -80,7 +81,9 @@ class Names:
     @property
     def lengths(self) -> list[str]:
         """The lengths that policies can read."""
-        return [*LENGTHS, *(each.length for kind in self.kinds.values() for each in kind.lengths)]
+        return (
+            [] if not self.lengths_known else [*LENGTHS, *(each.length for kind in self.kinds.values() for each in kind.lengths)]
+        )
 
     def columns(self, name: str) -> list[ActivityColumn]:
         """The declarations of a column, one for each kind of activity that has it."""
@@ -95,7 +98,7 @@ def column_type(column: str, decides: str, names: Names) -> ColumnType | None:
     if column in PIECE_COLUMNS and decides in ROW_SLOTS:
         return None
     if column in (*WINDOW_COLUMNS, "over"):
-        return "window"
+        return "window" if names.lengths_known else None
     if column in NEIGHBOURS and decides == "billable":
         return None
     if column in names.lengths:

@@ -30,7 +30,7 @@ def _uncompiled(book: RuleBook) -> Problem | None:
         trial_compile([compile_slot(policy).slot for policy in book.policies.values()])
     except SlotError as error:
         what, _, remedy = str(error).partition("\n")
-        named = (each for each in book.policies.values() if what.startswith(f"policy {each.decides!r}"))
+        named = (each for each in book.policies.values() if what.startswith(f"policy {each.slot!r}"))
         source = next(named, next(iter(book.policies.values()))).source
         return Problem("R054", source, what.rstrip("."), remedy.rstrip("."))
     return None

@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from engine.money import Decimals
+from engine.problems import nearest
 from engine.ratebook.book import (
     Account,
+    ActivityKind,
     FormulaInput,
     Item,
     Override,
     Premium,
+    RateTable,
     RuleBook,
     Site,
     TermsEntry,
+    Window,
 )  # fmt: skip
 from engine.ratebook.build_formulas import check_bounds, fits
 from engine.ratebook.forms import Findings, Node
 
+OTHERWISE = "otherwise"  # the window of the time that is in none of the others
 
-def check_keys(
-    forms: Sequence[Node],
-    items: Mapping[str, Item],
-    premiums: Mapping[str, Premium],
-    accounts: Mapping[str, Account],
-    sites: Mapping[str, Site],
-    found: Findings,
-) -> None:
-    """Every item, premium, account and site in the key of a rate exists; a geo is whatever some rate has."""
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What the key of a rate can name."""
+
+    items: Mapping[str, Item]
+    premiums: Mapping[str, Premium]
+    accounts: Mapping[str, Account]
+    sites: Mapping[str, Site]
+    windows: Mapping[str, Window]
+
+
+def check_keys(forms: Sequence[Node], keys: Keys, found: Findings) -> None:
+    """Every item, premium, account, site and window in the key of a rate exists; a geo is whatever some rate has."""
+    accounts, sites = keys.accounts, keys.sites
     known: Mapping[str, tuple[Iterable[str], str]] = {
-        "item": (items, "items"),
-        "premium": (premiums, "premiums"),
+        "item": (keys.items, "items"),
+        "premium": (keys.premiums, "premiums"),
         "account": (accounts, "account"),
         "site": (sites, "account"),
+        "window": ((*keys.windows, OTHERWISE), "segments"),
     }
     for row in (row for form in forms for row in form.list("rates")):
         for column, (names, kind) in known.items():
@@ -47,6 +60,19 @@ def _check_site(row: Node, sites: Mapping[str, Site], found: Findings) -> None:
     account, site = row["account"].text, row["site"]
     if sites[site.text].account != account:
         found.unknown(site, f"site of account {account}", [each.site for each in sites.values() if each.account == account])
+
+
+def check_facets(tables: Mapping[str, RateTable], kinds: Mapping[str, ActivityKind], found: Findings) -> None:
+    """A column in the key of a table is `window`, or a column of texts of some kind of activity that is not rated by time."""
+    columns = {
+        column.column for kind in kinds.values() if kind.rated_by != "time" for column in kind.columns if column.type in ("id", "text", "choice")
+    }  # fmt: skip
+    for table in tables.values():
+        for facet in table.facets:
+            if facet not in (*columns, "window") and not found.may_have("activity"):
+                said = f"no kind of activity that is not rated by time has a column `{facet}` of texts, which is in the key of `{table.table}`"
+                hint = nearest(facet, sorted(columns))
+                found.add("R023", table.source, said, hint[0].upper() + hint[1:] if hint else "Declare it, or correct the key")
 
 
 def check_crossings(book: RuleBook, found: Findings) -> None:
@@ -94,6 +120,11 @@ def _check_given(book: RuleBook, premium: Premium, declared: FormulaInput, found
     given = premium.given[declared.name]
     if given.form == "base":
         tables = {item.table: book.tables[item.table] for item in book.items.values() if item.table}
+        tables = {
+            name: table
+            for name, table in tables.items()
+            if table.unit == "hour" and table.model == "per-unit" and not table.facets
+        }
         for table in (each for each in tables.values() if declared.unit == f"{each.currency} per hour"):
             for price in (price for row in table.rows.values() for price in row.prices):
                 if price.value is not None:

@@ -65,7 +65,7 @@ def _decide(
     bits = sum(holds(atom, facts, terms, day) << number for number, atom in enumerate(slot.atoms))
     wanted = ", ".join(example.gives) or "none"
     try:
-        decision = decider.decide(policy.decides, bits)
+        decision = decider.decide(policy.slot, bits)
     except UndecidedError as error:
         what, *_, remedy = str(error).splitlines()
         said = f"`{example.name}` should give {wanted}: {what.partition(': ')[2].rstrip('.')}"

@@ -19,12 +19,13 @@ from engine.canonical import canonical_json, sha256
 from engine.money import Decimals
 from engine.problems import InvariantError
 from engine.ratebook.book import RateRow, RuleBook
+from engine.ratebook.models import PLAIN
 
 _SILENT = {"source", "places", "provenance", "examples", "answers", "meaning"}
 _TWICE = {"sites"}  # of the book: they stand in its accounts
 _ORDERED = {"items", "premiums"}  # their order is the order of lines, and in which premiums build on one another
 # Sequences whose order says nothing: rows may be moved in a file.
-_SETS = {"sites", "overrides", "columns", "choices", "values", "when", "days"}
+_SETS = {"sites", "overrides", "columns", "choices", "values", "when", "days", "references"}
 _FIRST = itemgetter(0)
 
 
@@ -64,7 +65,8 @@ def row_text(row: RateRow) -> str:
     """A row as `_text` would write it. Nearly all of a large book are rows, and this takes half the time; a test holds the two together."""
     key = [f"[{_text(column)},{_text(name)}]" for column, name in sorted(row.key.items())]
     prices = [
-        f'{{"start":{_number_or_day(each.start)},"value":{"null" if each.value is None else _number_or_day(each.value)}}}'
+        f'{{"scheme":{_PLAIN if each.scheme is PLAIN else _text(each.scheme)},"start":{_number_or_day(each.start)},'
+        f'"value":{"null" if each.value is None else _number_or_day(each.value)}}}'
         for each in row.prices
     ]
     return f'{{"id":{_text(row.id)},"key":{_list(key)},"prices":{_list(prices)}}}'
@@ -121,3 +123,4 @@ def form_of(kind: type) -> Form | None:
 
 
 _FORMS: dict[type[Any], Form | None] = {}  # of the classes that have been met
+_PLAIN = _text(PLAIN)

@@ -58,7 +58,7 @@ def compile_slot(policy: Policy) -> CompiledSlot:
             atoms.setdefault(text, atom)
         numbers = tuple(list(atoms).index(text) for text, _ in mine or [("always", Always())])
         rules.append(SlotRule(rule.id, numbers, rule.answer, rule.overrides))
-    return CompiledSlot(Slot(policy.decides, policy.mode, tuple(atoms), tuple(rules), policy.otherwise), tuple(atoms.values()))
+    return CompiledSlot(Slot(policy.slot, policy.mode, tuple(atoms), tuple(rules), policy.otherwise), tuple(atoms.values()))
 
 
 def holds(atom: Atom, facts: Mapping[str, object], terms: Mapping[str, object], day: date) -> bool:
