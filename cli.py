@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from engine.ratebook.book import RuleBook
 
 DONE, FOUND, WRONG_USE, PERSON_NEEDED = 0, 1, 2, 3
-KIND = "shift"
 _ROWS_FOR_PROCESSES = 200_000  # fewer are rated sooner than a process starts
 
 app = typer.Typer(
@@ -232,7 +231,7 @@ def _preview(
     inside: bool = False,
     jobs: int = 1,
 ) -> Preview:
-    from connectors.files import read_activity
+    from connectors.files import activity_by_kind
     from engine.pipeline import preview
     from engine.problems import nearest
     from engine.steps.rate import Rater
@@ -244,16 +243,17 @@ def _preview(
     for path in paths:
         if not path.is_file():
             _refuse(f"there is no file {path}")
-    if not paths:
+    if not paths and not any(each.fees for each in book.accounts.values()):
         _refuse(f"there is no activity: {space.folder / space.activity} matches no file; name files with --activity")
-    raw = read_activity(paths, book.kinds[KIND], space.folder)
-    if inside or jobs == 1 or len(raw) < _ROWS_FOR_PROCESSES:
-        return preview(Rater(book), KIND, raw, period, accounts, inside=inside)
+    rows = activity_by_kind(paths, book.kinds, space.folder)
+    many = max((len(each) for each in rows.values() if not callable(each)), default=0)
+    if inside or jobs == 1 or many < _ROWS_FOR_PROCESSES:
+        return preview(Rater(book), rows, period, accounts, inside=inside)
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        return preview(Rater(book), KIND, raw, period, accounts, partitions=jobs, over=pool.map)
+        return preview(Rater(book), rows, period, accounts, partitions=jobs, over=pool.map)
 
 
 def _replay(
@@ -357,7 +357,7 @@ def _lists(preview: Preview) -> dict[str, bytes]:
     from renderers.lists_csv import fates_csv, rejects_csv
 
     return {
-        "rejected.csv": rejects_csv(preview.collected.rejects),
+        "rejected.csv": rejects_csv(preview.rejects),
         "held.csv": fates_csv(fate for fate in preview.fates if fate.fate == "held"),
         "not-billed.csv": fates_csv(fate for fate in preview.fates if fate.fate == "not billed"),
     }
@@ -417,7 +417,7 @@ def _summary_json(preview: Preview, made: Sequence[Document]) -> dict[str, Any]:
         "schema": "inforce.summary/1",
         "period": period,
         "rows": counts(preview),
-        "snapshot": preview.collected.snapshot,
+        "snapshot": preview.snapshot,
         "documents": listed,
     }
 

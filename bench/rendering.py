@@ -32,7 +32,7 @@ def demo(folder: Path) -> tuple[Document, ...]:
     book = build(read_workspace_files(folder))
     space = find_workspace(folder)
     raw = read_activity(space.activity_files(), book.kinds["shift"], folder)
-    return documents(preview(Rater(book), "shift", raw, parse_period("2026-10")), read_parties(folder))
+    return documents(preview(Rater(book), {"shift": raw}, parse_period("2026-10")), read_parties(folder))
 
 
 def draw(document: Document) -> bytes:

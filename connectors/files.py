@@ -1,10 +1,12 @@
-"""Activity files: CSV and Parquet to rows of text cells. A file that is cut, mixed up or unreadable is refused whole, never loaded in part."""
+"""Activity files: CSV, NDJSON and Parquet to rows of cells. A file that is cut, mixed up or unreadable is refused whole, never loaded in part."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +15,8 @@ from engine.problems import InforceError, nearest
 from engine.ratebook.book import ActivityKind
 
 CELL_MAX = 100_000  # characters; a longer cell is a file gone wrong
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", ".ndjson", ".parquet")
+_CHUNK_ROWS = 1_000_000  # of a typed file, read at once
 
 
 class ActivityFileError(InforceError):
@@ -33,20 +36,120 @@ def read_activity(paths: Sequence[Path], kind: ActivityKind, shown_from: Path) -
     )
 
 
+def activity_by_kind(
+    paths: Sequence[Path], kinds: Mapping[str, ActivityKind], shown_from: Path
+) -> dict[str, pl.DataFrame | Callable[[], Iterator[pl.DataFrame]]]:
+    """The rows of files by the kind that their name or folder says; of kinds that are rolled up, a function that gives them in chunks."""
+    by_kind: dict[str, list[Path]] = {}
+    for path in sorted(paths):
+        by_kind.setdefault(_kind_of(path, kinds, shown_from), []).append(path)
+    return {
+        name: partial(_chunks, mine, kinds[name], shown_from)
+        if kinds[name].roll_up
+        else read_activity(mine, kinds[name], shown_from)
+        for name, mine in by_kind.items()
+    }
+
+
+def _kind_of(path: Path, kinds: Mapping[str, ActivityKind], root: Path) -> str:
+    """The kind of a file: the only one, or the one that its folder is named for or its own name begins with."""
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    if path.parent.name in kinds:
+        return path.parent.name
+    found = sorted((name for name in kinds if path.stem == name or path.stem.startswith((f"{name}-", f"{name}_"))), key=len)
+    if not found:
+        known = ", ".join(f"{name}-..." for name in kinds)
+        raise ActivityFileError(_shown(path, root), "its name does not say which kind of activity it holds", f"Name it {known}")
+    return found[-1]
+
+
+def _chunks(paths: Sequence[Path], kind: ActivityKind, root: Path) -> Iterator[pl.DataFrame]:
+    """Files in chunks of bounded size; the cells of Parquet files keep their types."""
+    for path in paths:
+        if path.suffix.lower() != ".parquet":
+            yield _read(path, kind, _shown(path, root))
+            continue
+        shown = _shown(path, root)
+        lazy = pl.scan_parquet(path)
+        try:
+            names = lazy.collect_schema().names()
+            count = int(lazy.select(pl.len()).collect().item())
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise ActivityFileError(
+                shown, f"it is not a whole Parquet file ({str(error).splitlines()[0]})", "Export it again"
+            ) from error
+        renamed = dict(zip(names, _columns(names, kind, shown), strict=True))
+        for start in range(0, count, _CHUNK_ROWS):
+            frame = lazy.slice(start, _CHUNK_ROWS).rename(renamed).collect()
+            typed = frame.select(frame[name] if _is_typed(frame[name]) else _cells(frame[name], shown) for name in frame.columns)
+            rows = pl.int_range(start + 2, start + 2 + len(frame), dtype=pl.Int64, eager=True)
+            yield typed.with_columns(pl.lit(shown).alias("file"), rows.alias("row"))
+
+
+def _is_typed(column: pl.Series) -> bool:
+    return column.dtype.is_integer() or column.dtype == pl.String or isinstance(column.dtype, pl.Datetime)
+
+
 def _read(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
     if path.suffix.lower() == ".csv":
         header, rows = _csv_rows(path, shown)
         columns = _columns(header, kind, shown)
         data = {name: [row[at] for row in rows] for at, name in enumerate(columns)}
         frame = pl.DataFrame(data, schema=dict.fromkeys(columns, pl.String))
+    elif path.suffix.lower() in (".ndjson", ".jsonl"):
+        frame = _ndjson(path, kind, shown)
     elif path.suffix.lower() == ".parquet":
         frame = _parquet(path, kind, shown)
     else:
         raise ActivityFileError(
-            shown, f"{path.suffix or 'no suffix'!r} is not a kind of file inforce reads", "Give .csv or .parquet files"
+            shown, f"{path.suffix or 'no suffix'!r} is not a kind of file inforce reads", "Give .csv, .ndjson or .parquet files"
         )
     numbered = pl.int_range(2, len(frame) + 2, dtype=pl.Int64, eager=True)
     return frame.with_columns(pl.lit(shown).alias("file"), numbered.alias("row"))
+
+
+def _ndjson(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
+    """One JSON object a line; numbers keep the digits they are written with. Row 2 is the first line, as in a file with a header."""
+    text = _text(path, shown)
+    if text and not text.endswith("\n"):
+        raise ActivityFileError(
+            shown, "the last line has no line end, so the file may be cut", "Export it again, or end the last line"
+        )
+    known = {column.header: column.column for column in kind.columns}
+    data: dict[str, list[str]] = {column.column: [] for column in kind.columns}
+    for number, line in enumerate(text.splitlines(), start=2):
+        try:
+            said = json.loads(line, parse_float=str, parse_int=str, object_pairs_hook=_once)
+        except ValueError as error:
+            raise ActivityFileError(
+                shown, f"this line is not JSON ({error})", "The file may be cut; export it again", number
+            ) from error
+        if not isinstance(said, dict):
+            raise ActivityFileError(shown, "this line is not a JSON object", "Write one object a line", number)
+        if said.keys() - known.keys():
+            _columns(sorted(said), kind, shown)
+        for header, name in known.items():
+            data[name].append(_json_cell(said.get(header), header, shown, number))
+    return pl.DataFrame(data, schema=dict.fromkeys(data, pl.String))
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The members of an object; a name that stands twice is no JSON of ours."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _json_cell(value: object, header: str, shown: str, number: int) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    raise ActivityFileError(shown, f"{header!r} holds a list or an object", "Write one value in each column", number)
 
 
 def _csv_rows(path: Path, shown: str) -> tuple[list[str], list[list[str]]]:
@@ -141,6 +244,10 @@ def _cells(column: pl.Series, shown: str) -> pl.Series:
                 shown, f"column {column.name!r} holds fractions of seconds", "Round them where they are recorded"
             )
         text = column.dt.strftime("%Y-%m-%dT%H:%M:%S").str.strip_suffix(":00")
+    elif isinstance(kind, pl.Decimal):
+        text = column.cast(pl.String).str.replace(r"(\.\d*?)0+$", "$1").str.strip_suffix(".")
+    elif kind == pl.Date:
+        text = column.dt.strftime("%Y-%m-%d")
     elif kind.is_integer() or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         text = column.cast(pl.String)
     else:

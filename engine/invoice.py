@@ -76,12 +76,25 @@ class LineItem:
 
 @dataclass(frozen=True, slots=True)
 class TaxTotal:
-    """The tax of one category on an invoice; `base` and `tax` in minor units."""
+    """The tax of one category on an invoice; `base` and `tax` in minor units.
+
+    `reason` says why there is none. `included`: the base holds the tax.
+    """
 
     tax_class: str
     rate: str
     base: int
     tax: int
+    name: str = ""
+    reason: str = ""
+    included: bool = False
+
+    def canonical(self) -> dict[str, Json]:
+        """The category as canonical JSON members."""
+        return {
+            "class": self.tax_class, "name": self.name, "rate": self.rate, "base": self.base, "tax": self.tax, "included": self.included,
+            "reason": self.reason,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +115,8 @@ class Invoice:
 
     @property
     def net(self) -> int:
-        """The sum of the lines, in minor units."""
-        return sum(line.amount for line in self.lines)
+        """The sum of the lines without the tax that they include, in minor units."""
+        return sum(line.amount for line in self.lines) - sum(tax.tax for tax in self.taxes if tax.included)
 
     @property
     def tax(self) -> int:
@@ -136,7 +149,7 @@ class Invoice:
             "sequence": self.sequence,
             "subject": self.subject,
             "lines": [line.canonical() for line in self.lines],
-            "taxes": [{"class": t.tax_class, "rate": t.rate, "base": t.base, "tax": t.tax} for t in self.taxes],
+            "taxes": [tax.canonical() for tax in self.taxes],
             "backup": {"rows": self.backup.rows, "sha256": self.backup.sha256},
             "net": self.net,
             "tax": self.tax,

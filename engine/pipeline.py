@@ -1,58 +1,131 @@
-"""The pipeline: collect, rate, assemble, check. Preview, replay and every later question are this one computation."""
+"""The pipeline: collect, rate, assemble, derive, cap, tax, check. Preview, replay and every later question are this one computation."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 
 import numpy as np
 import polars as pl
 
-from engine.activity import Fate
-from engine.bulk.assembled import Assembled
+from engine.activity import Fate, Reject
+from engine.arrays import Bools
+from engine.bulk.assembled import Assembled, without_zero_lines
 from engine.bulk.charges import Rated
+from engine.bulk.entries import SCHEMA, entries_of_measured, entries_of_rated, numbered, shared
+from engine.bulk.measured import Gathered, MeasuredReadings, read_measured
+from engine.bulk.measured_rating import MeasuredRated
+from engine.bulk.recurring import fee_activity
+from engine.canonical import sha256
 from engine.dates import Period
+from engine.invoice import LineItem
 from engine.problems import InvariantError
+from engine.ratebook.book import RuleBook
 from engine.steps.assemble import assemble
 from engine.steps.cap import capped, ceilings, months_between
-from engine.steps.check import check
+from engine.steps.check import check, check_time
 from engine.steps.collect import Collected, Readings, read
+from engine.steps.derive import derive
 from engine.steps.rate import Over, Rater
+from engine.steps.tax import taxed
 
+Activity = Mapping[str, "pl.DataFrame | Callable[[], Iterable[pl.DataFrame]]"]
 _PARTITION_ROWS = 500_000  # rated at once: the memory that columns in between may take
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Invoice bodies of a period with all that led to them; `fates` are the rows that are not billed or held."""
+    """Invoice bodies of a period with all that led to them; `fates` are the rows that are not billed or held.
+
+    `timed` holds the activity that is rated by time, `measured` the rest, by kind; `fees` the charges of fees, which are nobody's rows.
+    The charges of `entries` are in this order: timed, measured, fees.
+    """
 
     period: Period
-    collected: Collected
-    rated: Rated
+    timed: tuple[tuple[Collected, Rated], ...]
+    measured: tuple[tuple[Gathered, MeasuredRated], ...]
+    fees: tuple[MeasuredRated, ...]
+    entries: pl.DataFrame
     assembled: tuple[Assembled, ...]
     fates: tuple[Fate, ...]
 
     @property
+    def collected(self) -> Collected:
+        """The activity of the kind that is rated by time."""
+        return self._of_time()[0]
+
+    @property
+    def rated(self) -> Rated:
+        """The charges of the kind that is rated by time."""
+        return self._of_time()[1]
+
+    def _of_time(self) -> tuple[Collected, Rated]:
+        if not self.timed:
+            raise InvariantError("nothing here is rated by time; this is a fault of the engine")
+        return self.timed[0]
+
+    @property
+    def rejects(self) -> tuple[Reject, ...]:
+        """The rows that could not be read."""
+        return tuple(each for collected in self._sources() for each in collected.rejects)
+
+    @property
+    def read(self) -> int:
+        """How many rows were read."""
+        return sum(collected.read for collected in self._sources())
+
+    @property
+    def snapshot(self) -> str:
+        """The hash of all activity that is billed with the period."""
+        return _together([(name, each.snapshot) for name, each in self._named()])
+
+    @property
+    def context(self) -> str:
+        """The hash of the activity that only feeds sums."""
+        return _together([(name, each.context) for name, each in self._named()])
+
+    @property
+    def texts(self) -> tuple[bytes, ...]:
+        """The canonical texts of the activity, whose hashes the snapshot and the context are."""
+        return tuple(text for each in self._sources() for text in (each.snapshot_text, each.context_text))
+
+    def _named(self) -> list[tuple[str, Collected | Gathered]]:
+        timed = [(rated.activity.kind, collected) for collected, rated in self.timed]
+        return [*timed, *((gathered.measured.kind.kind, gathered) for gathered, _ in self.measured)]
+
+    def _sources(self) -> list[Collected | Gathered]:
+        return [each for _, each in self._named()]
+
+    @property
     def billed(self) -> int:
         """How many rows of activity are billed."""
-        return int(self.rated.charged.sum()) - len(self.rated.stopped)
+        timed = sum(int(rated.charged.sum()) - len(rated.stopped) for _, rated in self.timed)
+        return timed + sum(_billed(gathered, rated) for gathered, rated in self.measured)
 
     def count(self, fate: str) -> int:
         """How many rows had a fate."""
-        named = {"rejected": len(self.collected.rejects), "elsewhere": self.collected.elsewhere, "billed": self.billed}
-        return named[fate] if fate in named else sum(each.fate == fate for each in self.fates)
+        if fate == "rejected":
+            return sum(each.rejected if isinstance(each, Gathered) else len(each.rejects) for each in self._sources())
+        if fate == "elsewhere":
+            return sum(each.elsewhere for each in self._sources())
+        if fate == "billed":
+            return self.billed
+        return sum(each.fate == fate for each in self.fates)
 
 
 def preview(
-    rater: Rater, kind: str, raw: pl.DataFrame, period: Period, accounts: Collection[str] = (), *, inside: bool = False, partitions: int = 1,
+    rater: Rater, activity: Activity, period: Period, accounts: Collection[str] = (), *, inside: bool = False, partitions: int = 1,
     over: Over | None = None,
 ) -> Preview:  # fmt: skip
-    """The checked invoices of a period. `accounts` (none: all) limits which are billed, never what is judged.
+    """The checked invoices of a period from rows of cells by kind of activity: a frame, or a function that gives chunks of one.
 
-    `inside` keeps the steps in between, for explanations. `partitions` of workers are rated one after the other, or by `over`, which
-    applies a function to them as `map` does; the documents are the same.
+    `accounts` (none: all) limits which are billed, never what is judged. `inside` keeps the steps in between, for explanations.
+    `partitions` of workers are rated one after the other, or by `over`, which applies a function to them as `map` does; the documents are
+    the same.
     """
-    return _preview(rater, read(rater.book, rater.book.kinds[kind], raw), period, accounts, _How(inside, partitions, over))
+    return _preview(rater, _read(rater.book, activity), period, accounts, _How(inside, partitions, over))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,60 +137,165 @@ class _How:
     over: Over | None = None
 
 
-def _preview(
-    rater: Rater, readings: Readings, period: Period, accounts: Collection[str], how: _How, *, cap: bool = True
-) -> Preview:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """All rows as read, by kind."""
+
+    timed: tuple[Readings, ...]
+    measured: tuple[MeasuredReadings, ...]
+
+
+def _read(book: RuleBook, activity: Activity) -> _Rows:
+    timed, measured = [], []
+    for name, kind in book.kinds.items():
+        rows = activity.get(name)
+        if kind.rated_by == "time":
+            timed.append(read(book, kind, pl.concat(_chunks(rows, kind.kind)) if rows is not None else _no_rows()))
+        elif rows is not None:
+            measured.append(read_measured(book, kind, partial(_chunks, rows, kind.kind)))
+    return _Rows(tuple(timed), tuple(measured))
+
+
+def _chunks(rows: pl.DataFrame | Callable[[], Iterable[pl.DataFrame]], kind: str) -> Iterable[pl.DataFrame]:
+    return [rows] if isinstance(rows, pl.DataFrame) else rows()
+
+
+def _no_rows() -> pl.DataFrame:
+    return pl.DataFrame(schema={"file": pl.String, "row": pl.Int64})
+
+
+def _preview(rater: Rater, rows: _Rows, period: Period, accounts: Collection[str], how: _How, *, whole: bool = True) -> Preview:
+    """The invoices; unless `whole`, without what looks back at earlier periods, and without tax."""
     book = rater.book
-    collected = readings.of(period)
-    activity, places, charged = collected.activity, collected.places, collected.charged
-    asked = [not accounts or book.sites[site].account in accounts for site in activity.site.values] or [False]
-    mine = np.array(asked, dtype=np.bool_)[activity.site.codes]
-    partitions = 1 if how.inside else max(how.partitions, 1 + len(activity) // _PARTITION_ROWS)
-    rated = rater.rate(
-        activity, charged & mine, period=period, mine=mine, inside=how.inside, partitions=partitions, over=how.over
+    timed = tuple(_timed(rater, readings, period, accounts, how) for readings in rows.timed)
+    measured = tuple(_measured(rater, readings, period, accounts) for readings in rows.measured)
+    fees = tuple(
+        rater.rate_measured(each, _asked(book, each.frame["site"], accounts), period) for each in fee_activity(book, period)
     )
-    assembled = assemble(book, rated, period)
-    if cap:
-        assembled = tuple(_capped(rater, readings, each, period) for each in assembled)
-    check(assembled, rated, book.rounding.amount)
-    stopped = [
-        Fate(
-            fate,
-            rule,
-            places["file"][row],
-            places["row"][row],
-            activity.source[row],
-            activity.id[row],
-            int(activity.revision[row]),
-            book.sites[activity.site.text(row)].account,
+    parts = [entries_of_rated(book, rated) for _, rated in timed] + [entries_of_measured(book, rated) for _, rated in measured]
+    entries = shared(book, numbered(pl.concat([pl.DataFrame(schema=SCHEMA), *parts, *(entries_of_measured(book, rated) for rated in fees)])))
+    made = assemble(book, entries, period)
+    if whole:
+        made = tuple(
+            each for account in _accounts(book, made, accounts) for each in _finished(rater, rows, made, account, period)
         )
-        for row, (fate, rule) in sorted(rated.stopped.items())
-    ]
-    early = [fate for fate in collected.fates if not accounts or fate.account in accounts]
-    fates = tuple(sorted([*early, *stopped], key=lambda fate: (fate.file, fate.row)))
-    found = Preview(period, collected, rated, assembled, fates)
+    check(made, len(entries), book)
+    for _, rated in timed:
+        check_time(rated)
+    fates = tuple(
+        sorted(
+            [each for part in (_fates(book, timed, accounts), _measured_fates(book, measured, accounts)) for each in part],
+            key=lambda fate: (fate.file, fate.row),
+        )
+    )
+    found = Preview(period, timed, measured, fees, entries, made, fates)
     _check_counts(found, limited=bool(accounts))
     return found
 
 
-def _capped(rater: Rater, readings: Readings, assembled: Assembled, period: Period) -> Assembled:
-    """An invoice under the ceilings of its account; what was charged before is rated again, month by month."""
-    account = assembled.invoice.account
-    for ceiling in ceilings(rater.book, account, period):
+def _timed(rater: Rater, readings: Readings, period: Period, accounts: Collection[str], how: _How) -> tuple[Collected, Rated]:
+    collected = readings.of(period)
+    activity = collected.activity
+    asked = [not accounts or rater.book.sites[site].account in accounts for site in activity.site.values] or [False]
+    mine = np.array(asked, dtype=np.bool_)[activity.site.codes]
+    partitions = 1 if how.inside else max(how.partitions, 1 + len(activity) // _PARTITION_ROWS)
+    rated = rater.rate(
+        activity, collected.charged & mine, period=period, mine=mine, inside=how.inside, partitions=partitions, over=how.over
+    )
+    return collected, rated
+
+
+def _measured(
+    rater: Rater, readings: MeasuredReadings, period: Period, accounts: Collection[str]
+) -> tuple[Gathered, MeasuredRated]:
+    gathered = readings.of(period)
+    mine = _asked(rater.book, gathered.measured.frame["site"], accounts)
+    return gathered, rater.rate_measured(gathered.measured, mine, period)
+
+
+def _asked(book: RuleBook, sites: pl.Series, accounts: Collection[str]) -> Bools:
+    """Which rows belong to the accounts that are asked about, shares at their sites included."""
+    if not accounts:
+        return np.ones(len(sites), dtype=np.bool_)
+    wanted = [site.site for site in book.sites.values() if site.account in accounts]
+    wanted += [share.site for share in book.assembly.shares if any(account in accounts for account, _ in share.accounts)]
+    return np.asarray(sites.is_in(wanted).to_numpy())
+
+
+def _accounts(book: RuleBook, made: Sequence[Assembled], accounts: Collection[str]) -> list[str]:
+    """The accounts that may have an invoice: those with charges, and those that owe a minimum."""
+    there = {each.invoice.account for each in made}
+    owing = set(book.accounts) if any(limit.at_least for limit in book.assembly.limits) else set()
+    return [name for name in sorted(there | owing) if not accounts or name in accounts]
+
+
+def _finished(rater: Rater, rows: _Rows, made: Sequence[Assembled], account: str, period: Period) -> list[Assembled]:
+    """The invoices of an account with their derived lines, under its ceilings, and with tax."""
+    book = rater.book
+    mine = [each for each in made if each.invoice.account == account]
+
+    def earlier(start: date, end: date) -> list[LineItem]:
+        before = _preview(rater, rows, Period(start, end, f"{start}-to-{end}"), [account], _How(), whole=False)
+        return [line for each in before.assembled if each.invoice.account == account for line in each.invoice.lines]
+
+    mine = derive(book, account, mine, period, earlier)
+    for ceiling in ceilings(book, account, period):
         before = sum(
             each.invoice.net
             for month in months_between(ceiling.start, period.start)
-            for each in _preview(rater, readings, month, [account], _How(), cap=False).assembled
+            for each in _preview(rater, rows, month, [account], _How(), whole=False).assembled
         )
-        assembled = capped(rater.book, assembled, ceiling, before, period)
-    return assembled
+        for place, each in enumerate(mine):
+            mine[place] = capped(book, each, ceiling, before, period)
+            before += each.invoice.net
+    if book.assembly.zero_lines == "hide":
+        mine = [without_zero_lines(each) for each in mine]
+    return [taxed(book, each) for each in mine if each.invoice.lines]
+
+
+def _fates(book: RuleBook, timed: Sequence[tuple[Collected, Rated]], accounts: Collection[str]) -> list[Fate]:
+    found: list[Fate] = []
+    for collected, rated in timed:
+        activity, places = collected.activity, collected.places
+        found += [fate for fate in collected.fates if not accounts or fate.account in accounts]
+        found += [
+            Fate(
+                fate, rule, places["file"][row], places["row"][row], activity.source[row], activity.id[row], int(activity.revision[row]),
+                book.sites[activity.site.text(row)].account,
+            )
+            for row, (fate, rule) in sorted(rated.stopped.items())
+        ]  # fmt: skip
+    return found
+
+
+def _measured_fates(book: RuleBook, measured: Sequence[tuple[Gathered, MeasuredRated]], accounts: Collection[str]) -> list[Fate]:
+    found: list[Fate] = []
+    for gathered, rated in measured:
+        found += [fate for fate in gathered.fates if not accounts or fate.account in accounts]
+        frame = gathered.measured.frame
+        for row, (fate, rule) in sorted(rated.stopped.items()):
+            told = frame.row(row, named=True)
+            account = book.sites[told["site"]].account
+            where = (told["file"], told["row"], told["source"], told["id"], told["revision"], account)
+            found += [Fate(fate, rule, *where)] * told["events"]
+    return found
+
+
+def _billed(gathered: Gathered, rated: MeasuredRated) -> int:
+    events = gathered.measured.frame["events"]
+    stopped = sum(int(events[row]) for row in rated.stopped)
+    return int(events.filter(pl.Series(gathered.measured.charged)).sum()) - stopped
+
+
+def _together(hashes: list[tuple[str, str]]) -> str:
+    if len(hashes) == 1:
+        return hashes[0][1]
+    return sha256("".join(f"{name} {each}\n" for name, each in sorted(hashes)).encode())
 
 
 def _check_counts(found: Preview, *, limited: bool) -> None:
     names = ("rejected", "elsewhere", "not billed", "held", "billed")
     counts = {name: found.count(name) for name in names}
-    if not limited and sum(counts.values()) != found.collected.read:
+    if not limited and sum(counts.values()) != found.read:
         said = " + ".join(f"{count:,} {name}" for name, count in counts.items())
-        raise InvariantError(
-            f"{found.collected.read:,} rows were read, but {said} do not add up to that; this is a fault of the engine"
-        )
+        raise InvariantError(f"{found.read:,} rows were read, but {said} do not add up to that; this is a fault of the engine")

@@ -60,8 +60,7 @@ def seal(
     versions: Iterable[tuple[str, str]],
 ) -> Seal:
     """With which knowledge and versions a preview was made."""
-    collected = preview.collected
-    return Seal(commit, tree, dirty, meaning, collected.snapshot, collected.context, semantics, tuple(sorted(versions)))
+    return Seal(commit, tree, dirty, meaning, preview.snapshot, preview.context, semantics, tuple(sorted(versions)))
 
 
 def archive_run(archive: Archive, preview: Preview, made: Sequence[Document], sealed: Seal, accounts: Sequence[str]) -> int:
@@ -79,8 +78,8 @@ def archive_run(archive: Archive, preview: Preview, made: Sequence[Document], se
                 "total": document.invoice.total,
             }
         )
-    archive.put(preview.collected.snapshot_text)
-    archive.put(preview.collected.context_text)
+    for text in preview.texts:
+        archive.put(text)
     manifest: dict[str, Json] = {
         "schema": "inforce.run/1",
         "status": "draft",
@@ -96,7 +95,7 @@ def archive_run(archive: Archive, preview: Preview, made: Sequence[Document], se
 def counts(preview: Preview) -> dict[str, Json]:
     """How many rows were read, and what became of them."""
     names = {"rejected": "rejected", "elsewhere": "other_periods", "not billed": "not_billed", "held": "held", "billed": "billed"}
-    return {"read": preview.collected.read, **{said: preview.count(name) for name, said in names.items()}}
+    return {"read": preview.read, **{said: preview.count(name) for name, said in names.items()}}
 
 
 def verify(
@@ -151,9 +150,9 @@ def _envelope(assembled: Assembled, period: Period, parties: Parties) -> Envelop
 
 def _worker_names(preview: Preview) -> dict[str, str]:
     """Worker ids to names, as the activity gives them; rendered, never hashed."""
-    activity = preview.rated.activity
-    if "worker_name" not in activity.columns:
+    if not preview.timed or "worker_name" not in preview.rated.activity.columns:
         return {}
+    activity = preview.rated.activity
     frame = pl.DataFrame({"id": activity.worker.series(), "name": activity.columns["worker_name"].series()}).filter(
         pl.col("name") != ""
     )

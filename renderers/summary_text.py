@@ -32,7 +32,7 @@ def render_summary(preview: Preview, made: Sequence[Document]) -> str:
                 f"{fate}: "
                 + ", ".join(f"{count:,} {rule}" for rule, count in sorted(reasons.items(), key=lambda r: (-r[1], r[0])))
             )
-    rejects = preview.collected.rejects
+    rejects = preview.rejects
     if rejects:
         lines.append(f"rejected: {len(rejects):,}")
         lines += [f"  {reject}" for reject in rejects[:_SHOWN]]
@@ -51,7 +51,7 @@ def _totals(made: Sequence[Document]) -> dict[str, tuple[int, int, int]]:
 
 
 def _rows(preview: Preview) -> str:
-    read = preview.collected.read
+    read = preview.read
     parts = [f"{preview.count(fate):,} {fate}" for fate in ("billed", "not billed", "held", "rejected")]
     elsewhere = preview.count("elsewhere")
     return f"{read:,} rows read: " + ", ".join(parts) + (f", {elsewhere:,} of other periods" if elsewhere else "")

@@ -190,12 +190,12 @@ class _Reader:
             for name in ("quantity", "amount")
             if name in (("quantity",) if self.kind.rated_by == "quantity" else ("quantity", "amount"))
         ]
-        largest = max((int(frame[name].abs().max() or 0) for name in measures), default=0)
+        largest = max((_largest(frame[name]) for name in measures), default=0)
         wide = largest * max(len(frame), 1) >= _SAFE
         totals = [(pl.col(name).cast(pl.Int128) if wide else pl.col(name)).sum().alias(name) for name in measures]
         found = frame.group_by(keys).agg(*totals, pl.col("events").sum(), pl.col("at").min())
         if wide:
-            if max(int(found[name].abs().max() or 0) for name in measures) >= _SAFE:
+            if max(_largest(found[name]) for name in measures) >= _SAFE:
                 raise InvariantError(f"the sums of {self.kind.kind} are beyond what an invoice can hold; check the quantities")
             found = found.with_columns(pl.col(measures).cast(pl.Int64))
         if "amount" not in measures:
@@ -622,6 +622,11 @@ class _Chunk:
         )  # fmt: skip
 
 
+def _largest(column: pl.Series) -> int:
+    size = column.abs().max()
+    return size if isinstance(size, int) else 0
+
+
 def _scaled(cells: pl.Series, digits: int) -> pl.Series:
     """Decimal texts, or whole numbers, in units of 10**-digits; what is no number is 0."""
     if cells.dtype.is_integer():
@@ -629,7 +634,9 @@ def _scaled(cells: pl.Series, digits: int) -> pl.Series:
     whole = cells.str.extract(r"^-?(\d+)", 1).cast(pl.Int64, strict=False).fill_null(0)
     part = cells.str.extract(r"\.(\d+)$", 1).fill_null("").str.pad_end(digits, "0").cast(pl.Int64, strict=False).fill_null(0)
     size = whole * 10**digits + part
-    return pl.select(pl.when(cells.str.starts_with("-")).then(-size).otherwise(size)).to_series()
+    signed = pl.when(cells.str.starts_with("-")).then(-size).otherwise(size)
+    frame = pl.select(signed.alias("scaled"))
+    return frame["scaled"]
 
 
 def _rounded(values: pl.Series, places: int, half: str) -> pl.Series:

@@ -422,7 +422,7 @@ class _Rating:
         lines = timelines(
             zones, int(rows.day.min()) - 1, last, {name: self.book.windows[name] for name in named}, self.book.holidays
         )
-        return lines, ints(zone), _Runs.of(lines, list(named))
+        return lines, ints(zone), _Runs.of(lines, [*table.first_of, *(name for name in named if name not in table.first_of)], table.first_of)
 
     # --- models
 
@@ -852,16 +852,14 @@ class _Runs:
     until: Ints
 
     @classmethod
-    def of(cls, lines: Timelines, windows: Sequence[str]) -> _Runs:
-        """The runs of some windows; time in two of them is refused."""
+    def of(cls, lines: Timelines, windows: Sequence[str], ranked: Sequence[str]) -> _Runs:
+        """The runs of some windows; time in two of them belongs to the ranked one that comes first, and is refused if neither is ranked."""
         code = np.full(len(lines.state), -1, dtype=np.int64)
         for number, name in enumerate(windows):
             inside = np.isin(lines.state, list(lines.with_window(name)))
-            if bool((inside & (code >= 0)).any()):
-                raise RatingError(
-                    f"the windows {', '.join(windows)} price the same time twice where they overlap.\nLet one end where the other begins."
-                )
-            code[inside] = number
+            if name not in ranked and bool((inside & (code >= 0) & ~np.isin(code, np.arange(len(ranked)))).any()):
+                raise RatingError(f"the windows {', '.join(windows)} price the same time twice.\nRank them with `first-of`.")
+            code[inside & (code < 0)] = number
         cells = np.arange(len(code))
         edge = np.r_[code[1:] != code[:-1], True] | ((cells + 1) % lines.cells == 0)
         ends = np.flatnonzero(edge)

@@ -60,7 +60,7 @@ class RateTable:
     """A table of dated prices keyed by some of `KEY_COLUMNS`, and by columns of activity.
 
     `unit` is a unit of quantity (a price for each, with a currency), `percent` or `factor`. `over` is what tiers, packages and allowances
-    count over.
+    count over; `first_of` ranks windows that share time.
     """
 
     table: str
@@ -73,6 +73,7 @@ class RateTable:
     model: Model = "per-unit"
     over: Over = "activity"
     payout: bool = False
+    first_of: tuple[str, ...] = ()
 
     @property
     def is_money(self) -> bool:

@@ -102,7 +102,11 @@ def _table(form: Node, found: Findings) -> RateTable:
             found.twice(row.source, f"row {row.id}", rows[key].source)
         rows[key] = row
     payout = form.says("direction") == "payout"
-    return RateTable(name, unit, currency, digits, columns, rows, form.source, model, over, payout)
+    first_of = tuple(each.text for each in form.list("first-of"))
+    for each in form.list("first-of"):
+        if all(row.key.get("window") != each.text for row in rows.values()):
+            found.unknown(each, f"window of table {name}", sorted({row.key.get("window", "") for row in rows.values()}))
+    return RateTable(name, unit, currency, digits, columns, rows, form.source, model, over, payout, first_of)
 
 
 def _check_key(row: Node, table: str, columns: Sequence[str], found: Findings) -> None:

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
-import polars as pl
-
-from engine.arrays import ints
-from engine.bulk.assembled import Assembled, canonical_text
-from engine.canonical import Json, canonical_json, sha256
+from engine.bulk.assembled import Assembled, MadeLine, with_line
 from engine.dates import Period, day_of
-from engine.invoice import BACKUP_COLUMNS, BackupHash, LineItem
 from engine.money import CURRENCY_DIGITS, Decimals, decimal_text, parse_decimal
 from engine.problems import InforceError
 from engine.ratebook.book import Accumulator, RuleBook
@@ -77,24 +71,12 @@ def capped(book: RuleBook, assembled: Assembled, ceiling: Ceiling, before: int, 
             "counted": decimal_text(before + invoice.net, digits), "limit": decimal_text(ceiling.limit, digits),
         }
     )  # fmt: skip
-    price, tax_class = Decimals(over, digits), book.items[line.item].tax_class
-    plain = line.description  # what it was filled with moves from month to month
-    identity: list[Json] = [invoice.account, None, first.section, line.item, plain, "each", tax_class, {}, "window"]
-    row = {
-        "line": len(invoice.lines) + 1, "kind": "window", "source": "", "id": f"{name}:{ceiling.start}:{invoice.account}", "segment": 0,
-        "component": f"window:{name}", "service_day": str(last), "section": first.section, "worker": "", "start": "", "end": "",
-        "item": line.item, "note": "window", "quantity": "-1", "unit": "each", "price": str(price), "exact": f"-{price}", "amount": -over,
-    }  # fmt: skip
-    more = pl.DataFrame([row]).select(pl.col(name).cast(kind) for name, kind in assembled.backup.schema.items())
-    item = LineItem(
-        line=len(invoice.lines) + 1, key=sha256(canonical_json(identity))[:16], origin="window", section=first.section, item=line.item,
-        description=text, unit="each", quantity=Decimals(-1, 0), price=price, amount=-over, tax_class=tax_class, service_from=period.start,
-        service_to=last, backup=BackupHash(1, sha256(canonical_text(more))),
+    price, one = Decimals(over, digits), Decimals(-1, 0)
+    made = MadeLine(
+        "window", first.section, line.item, book.items[line.item].tax_class, line.description, text, "each", one, price, -over, period.start, last,
+        "window", f"window:{name}", "window", ((f"{name}:{ceiling.start}:{invoice.account}", one, -over),),
     )  # fmt: skip
-    backup = pl.concat([assembled.backup, more])
-    whole = BackupHash(len(backup), sha256(canonical_text(backup.select(BACKUP_COLUMNS))))
-    body = replace(invoice, lines=(*invoice.lines, item), backup=whole)
-    return Assembled(body, backup, ints(np.r_[assembled.charge, -1]))
+    return with_line(assembled, made)
 
 
 def months_between(start: date, end: date) -> Sequence[Period]:

@@ -9,15 +9,29 @@ import numpy as np
 
 from engine.bulk.assembled import Assembled
 from engine.bulk.charges import BASES, Rated
+from engine.invoice import Invoice
 from engine.money import Half, decimal_text, parse_decimal, rounded
 from engine.problems import InvariantError
+from engine.ratebook.book import RuleBook
 
 
-def check(assembled: Sequence[Assembled], rated: Rated, half: Half) -> None:
-    """Refuses invoices whose lines, backup rows, totals or billed time do not agree to the last digit."""
+def check(assembled: Sequence[Assembled], charges: int, book: RuleBook) -> None:
+    """Refuses invoices whose lines, backup rows, totals or taxes do not agree to the last digit, and charges that are not on exactly one."""
     for each in assembled:
-        _check_invoice(each, half)
-    _check_time(assembled, rated)
+        _check_invoice(each, book.rounding.amount)
+        _check_tax(each.invoice)
+    seen = np.zeros(charges, dtype=np.int64)
+    for each in assembled:
+        np.add.at(seen, each.claims, 1)
+    if bool((seen > 1).any()) or bool((seen == 0).any()):
+        entry = int(np.flatnonzero(seen != 1)[0])
+        raise InvariantError(f"charge {entry} is billed {int(seen[entry])} times instead of once; nothing was written")
+
+
+def _check_tax(invoice: Invoice) -> None:
+    """The taxes of the lines add up to the breakdown."""
+    lines = sum(line.tax or 0 for line in invoice.lines)
+    _equal(invoice.account, "the taxes of its lines", lines, "its tax", invoice.tax, invoice.digits)
 
 
 def _check_invoice(assembled: Assembled, half: Half) -> None:
@@ -46,8 +60,10 @@ def _check_invoice(assembled: Assembled, half: Half) -> None:
         raise InvariantError(
             f"{invoice.account}: backup rows stand for lines that do not exist ({sorted(rows)}); nothing was written"
         )
-    _equal(invoice.account, "its lines", sum(line.amount for line in invoice.lines), "its net", invoice.net, invoice.digits)
-    _equal(invoice.account, "its backup rows", int(backup["amount"].sum()), "its net", invoice.net, invoice.digits)
+    included = sum(tax.tax for tax in invoice.taxes if tax.included)
+    lines = sum(line.amount for line in invoice.lines)
+    _equal(invoice.account, "its lines", lines - included, "its net", invoice.net, invoice.digits)
+    _equal(invoice.account, "its backup rows", int(backup["amount"].sum()), "the sum of its lines", lines, invoice.digits)
 
 
 def _equal(where: str, one: str, left: int, other: str, right: int, digits: int) -> None:
@@ -58,17 +74,9 @@ def _equal(where: str, one: str, left: int, other: str, right: int, digits: int)
         )
 
 
-def _check_time(assembled: Sequence[Assembled], rated: Rated) -> None:
-    """Every charge stands on exactly one invoice, and the billed quantity of each activity is its rounded time."""
+def check_time(rated: Rated) -> None:
+    """The billed quantity of each activity is its rounded time."""
     charges = rated.charges
-    seen = np.zeros(len(charges), dtype=np.int64)
-    for each in assembled:
-        np.add.at(seen, each.charge[each.charge >= 0], 1)
-    if not bool((seen == 1).all()):
-        row = int(charges.row[np.flatnonzero(seen != 1)[0]])
-        raise InvariantError(
-            f"{rated.activity.id[row]} is billed {int(seen[seen != 1][0])} times instead of once; nothing was written"
-        )
     time = charges.basis < BASES.index("own-line")
     billed = np.zeros(len(rated.activity), dtype=np.int64)
     np.add.at(billed, charges.row[time], charges.quantity[time])

@@ -16,7 +16,7 @@ from engine.bulk.zones import zone_table
 from engine.canonical import sha256
 from engine.dates import DAY_SECONDS, Period, day_number
 from engine.problems import InvariantError, Source, nearest
-from engine.ratebook.book import ActivityColumn, ActivityKind, RuleBook
+from engine.ratebook.book import ActivityColumn, ActivityKind, Item, RuleBook
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 _TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?(Z|[+-](0\d|1[0-4]):[0-5]\d)?$"
@@ -139,7 +139,8 @@ def _months(day: Ints) -> Ints:
 def _needed(reading: _Reading, charged: Bools, period: Period) -> Bools:
     """The rows that the sums of charged rows look back at, and the neighbours of those rows."""
     book, day = reading.book, reading.day
-    read_columns = {condition.column for policy in book.policies.values() for rule in policy.rules for condition in rule.when}
+    timed = [policy for policy in book.policies.values() if not policy.activity]
+    read_columns = {condition.column for policy in timed for rule in policy.rules for condition in rule.when}
     near = _NEAR_DAYS if read_columns & {"since-last", "until-next"} else 0
     if not book.accumulators and not near:
         return np.zeros(len(day), dtype=np.bool_)
@@ -260,7 +261,9 @@ class _Reading:
                 )
             getattr(self, "_read_" + column.type.replace("-", "_"))(column)
         self._check_names("site", self.book.sites, "A103", "site")
-        self._check_names("item", {name: item for name, item in self.book.items.items() if item.table}, "A104", "item")
+        self._check_names(
+            "item", {name: item for name, item in self.book.items.items() if _by_hour(self.book, item)}, "A104", "item"
+        )
         self._zone_times()
 
     def _read_id(self, column: ActivityColumn) -> None:
@@ -553,6 +556,11 @@ def _overlaps(reading: _Reading, rows: Bools) -> Bools:
     found = np.zeros(len(rows), dtype=np.bool_)
     found[touched] = True
     return found
+
+
+def _by_hour(book: RuleBook, item: Item) -> bool:
+    table = book.tables.get(item.table)
+    return table is not None and table.unit == "hour" and table.model == "per-unit" and not table.facets
 
 
 def _engine_column(name: str) -> ActivityColumn:

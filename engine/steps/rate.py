@@ -15,6 +15,8 @@ import numpy as np
 from engine.activity import Activity, FateName
 from engine.arrays import Bools, Codes, Ints
 from engine.bulk.charges import Block, Inside, Rated, Streamed, charges_of
+from engine.bulk.measured import Measured
+from engine.bulk.measured_rating import MeasuredRated, MeasuredRating
 from engine.bulk.prepared import Prepared, RatingError, Span, prepare, span_of
 from engine.bulk.rating import Rating
 from engine.dates import Period, day_number
@@ -66,8 +68,10 @@ class Rater:
 
     def __init__(self, book: RuleBook, *, reference: Callable[[Slot, int], Decision] = resolve) -> None:
         self.book = book
-        self.slots = slots_of(book)
-        self.decider = Decider([slot.slot for slot in self.slots.values()], reference=reference)
+        every = slots_of(book)
+        self.slots = {name: slot for name, slot in every.items() if not book.policies[name].activity}
+        self.decider = Decider([slot.slot for slot in every.values()], reference=reference)
+        self._measuring = MeasuredRating(book, every, self.decider)
         self._ready: tuple[tuple[str, Span], Prepared] | None = None
 
     def prepare(self, kind: str, span: Span) -> Prepared:
@@ -118,6 +122,10 @@ class Rater:
             activity, charged, charges, ready.items, tuple(each.recipe for each in ready.programs.components), ready.prices, ready.lines,
             ready.zone_of[activity.site.codes], total, stopped, rated[0].inside,
         )  # fmt: skip
+
+    def rate_measured(self, measured: Measured, mine: Bools, period: Period) -> MeasuredRated:
+        """The charges of measured activity; rows that are not `mine` have none."""
+        return self._measuring.rate(measured, mine, period)
 
     def rate_part(self, part: Part) -> RatedPart:
         """What a part comes to."""

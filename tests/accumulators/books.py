@@ -164,7 +164,7 @@ def billed(
     raw = pl.DataFrame(
         {**cells, "file": ["x.csv"] * len(rows), "row": list(range(2, len(rows) + 2))}, schema_overrides={"row": pl.Int64}
     )
-    return preview(Rater(rules), kind, raw, parse_period(period), accounts)
+    return preview(Rater(rules), {kind: raw}, parse_period(period), accounts)
 
 
 def lines(found: Preview) -> list[str]:

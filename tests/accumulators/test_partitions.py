@@ -201,7 +201,7 @@ def test_the_order_of_rows_is_no_change() -> None:
     bodies = [
         [
             each.invoice.body_sha256()
-            for each in preview(Rater(rules()), "shift", some, parse_period("2026-10"), partitions=cut).assembled
+            for each in preview(Rater(rules()), {"shift": some}, parse_period("2026-10"), partitions=cut).assembled
         ]
         for some, cut in ((rows, 1), (rows.sample(fraction=1, shuffle=True, seed=3), 1), (rows.reverse(), 4))
     ]

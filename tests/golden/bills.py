@@ -67,7 +67,7 @@ def bill(*rows: Row, period: str = "2026-10", edits: tuple[Edit, ...] = ()) -> B
     names = [column.column for column in book.kinds["shift"].columns]
     cells = {name: [row.get(name, "") for row in rows] for name in names}
     raw = pl.DataFrame({**cells, "file": ["shifts.csv"] * len(rows), "row": list(range(2, len(rows) + 2))})
-    return Bill(book, preview(Rater(book), "shift", raw, parse_period(period), inside=True))
+    return Bill(book, preview(Rater(book), {"shift": raw}, parse_period(period), inside=True))
 
 
 def lines(assembled: Assembled) -> list[Line]:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from engine.arrays import ints
 from engine.bulk.assembled import Assembled
+from engine.bulk.charges import Rated
+from engine.bulk.entries import entries_of_rated, numbered
 from engine.dates import parse_period
+from engine.ratebook.book import RuleBook
 from engine.steps.assemble import assemble
 from tests.golden.bills import NO_ROUNDING, Bill, Edit, backup, bill, lines
 from tests.workspaces import completed
@@ -26,10 +30,15 @@ HOLIDAY_BY_THE_DAY: Edit = (
 )
 
 
+def entries(book: RuleBook, rated: Rated) -> pl.DataFrame:
+    """Charges as they are assembled."""
+    return numbered(entries_of_rated(book, rated))
+
+
 def mirrored(found: Bill) -> Assembled:
     """The same charges with every quantity below zero: the reversal."""
     charges = replace(found.found.rated.charges, quantity=-found.found.rated.charges.quantity)
-    (one,) = assemble(found.book, replace(found.found.rated, charges=charges), parse_period("2026-10"))
+    (one,) = assemble(found.book, entries(found.book, replace(found.found.rated, charges=charges)), parse_period("2026-10"))
     return one
 
 
@@ -89,7 +98,7 @@ def test_a_line_of_no_amount_and_no_quantity_stands_with_the_rows_behind_it() ->
     charges = found.found.rated.charges
     signs = ints([-1 if found.found.rated.activity.id[row] == "a" else 1 for row in charges.row.tolist()])
     rated = replace(found.found.rated, charges=replace(charges, quantity=charges.quantity * signs))
-    (one,) = assemble(found.book, rated, parse_period("2026-10"))
+    (one,) = assemble(found.book, entries(found.book, rated), parse_period("2026-10"))
 
     assert lines(one) == [
         ("acme-east", "Registered nurse", "0.00", "70.00", "0.00"),

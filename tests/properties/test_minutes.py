@@ -123,7 +123,7 @@ def test_the_engine_counts_the_same_minutes() -> None:
         names = [column.column for column in book.kinds["shift"].columns]
         cells = {name: [row.get(name, "") for row in rows] for name in names}
         raw = pl.DataFrame({**cells, "file": ["rows"] * len(rows), "row": list(range(len(rows)))})
-        found = preview(Rater(book), "shift", raw, Period(case.start, case.end, "fortnight"))
+        found = preview(Rater(book), {"shift": raw}, Period(case.start, case.end, "fortnight"))
         charges: dict[str, dict[tuple[str, str], int]] = {}
         for each in found.assembled:
             for row in each.backup.iter_rows(named=True):

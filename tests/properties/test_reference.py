@@ -31,7 +31,7 @@ def engine(book: RuleBook, case: Case) -> Preview:
     names = [column.column for column in book.kinds["shift"].columns]
     cells = {name: [row.get(name, "") for row in case.rows] for name in names}
     raw = pl.DataFrame({**cells, "file": ["rows"] * len(case.rows), "row": list(range(len(case.rows)))})
-    return preview(Rater(book), "shift", raw, Period(case.start, case.end, "generated"))
+    return preview(Rater(book), {"shift": raw}, Period(case.start, case.end, "generated"))
 
 
 def lines_of(found: Preview) -> dict[str, list[Any]]:

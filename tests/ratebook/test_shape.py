@@ -117,7 +117,7 @@ PREMIUMS = "rules/premiums.yaml"
 NOTICE, FIXED = "notice: { less-than: { term: cancel-notice } }", "then: { fixed: { term: cancel-hours } }"
 CHOSEN = [
     (GEO, "{ price: 99.00, status", "{ prise: 99.00, status", "R004 unknown field `prise`", "Did you mean `price`?"),
-    (GEO, "{ price: 99.00, status", "{ status", "R005 field `price` is missing", "Add `price:`, written like 82.50"),
+    (GEO, "{ price: 99.00, status", "{ price: x, status", "R007 `price`: `x` is not a price such as 82.50, or `ended`", "like 82.50"),
     (GEO, "price: 99.00", "price: '99,00'", "R007 `price`: `99,00` is not a price such as 82.50, or `ended`", "like 82.50"),
     (GEO, "{ price: 99.00, status: expected }", "[99.00]", "R008 `2027-01-01`: a price such as 82.50, `ended`, or a map", "like 82.50"),
     (GEO, "status: expected", "status: expcted", "R006 `status`: `expcted` is not one of in-force, expected", "mean `expected`?"),

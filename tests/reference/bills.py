@@ -70,7 +70,7 @@ def fast(rules: RuleBook, rows: Sequence[dict[str, str]], start: date, end: date
     names = [column.column for column in rules.kinds["shift"].columns]
     cells = {name: [row.get(name, "") for row in rows] for name in names}
     raw = pl.DataFrame({**cells, "file": ["rows"] * len(rows), "row": list(range(len(rows)))}, schema_overrides={"row": pl.Int64})
-    return preview(Rater(rules), "shift", raw, Period(start, end, "by hand"), accounts)
+    return preview(Rater(rules), {"shift": raw}, Period(start, end, "by hand"), accounts)
 
 
 def lines(outcome: Outcome, account: str = "acme") -> list[tuple[str, str, str, str]]:

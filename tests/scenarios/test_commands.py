@@ -146,7 +146,7 @@ def test_every_line_explains_itself_and_the_steps_multiply_out(workspace: Path) 
 
     space, book = find_workspace(workspace), build(read_workspace_files(workspace))
     raw = read_activity(space.activity_files(), book.kinds["shift"], workspace)
-    found = preview(Rater(book), "shift", raw, parse_period("2026-10"), inside=True)
+    found = preview(Rater(book), {"shift": raw}, parse_period("2026-10"), inside=True)
     for path in sorted((workspace / "out").glob("DRAFT-*.json")):
         document = json.loads(path.read_bytes())
         for line in document["body"]["lines"]:

@@ -30,7 +30,7 @@ def october(*rows: dict[str, str], accounts: tuple[str, ...] = ()) -> Preview:
     raw = pl.DataFrame(
         {**cells, "file": ["shifts.csv"] * len(rows), "row": list(range(2, len(rows) + 2))}, schema_overrides={"row": pl.Int64}
     )
-    return preview(Rater(book()), "shift", raw, OCTOBER, accounts)
+    return preview(Rater(book()), {"shift": raw}, OCTOBER, accounts)
 
 
 def fates(found: Preview) -> dict[tuple[str, int], tuple[str, str]]:
