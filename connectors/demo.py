@@ -22,7 +22,7 @@ MONTH = (2026, 10)
 COLUMNS = (
     "id", "revision", "withdrawn", "site", "worker", "worker_name", "item", "status", "start", "end", "scheduled_start", "scheduled_end", "requested_at",
     "cancelled_at", "break_start", "break_end", "break_minutes", "mark_billable", "mark_held", "mark_excluded", "marked_by", "reason",
-    "approved_by", "charge_nurse", "closeout",
+    "approved_by", "charge_nurse", "closeout", "po", "department",
 )  # fmt: skip
 # What starts before the first day is in the book after the commit, so each rate is known before it applies. The approvers are
 # those of the entries. The book's own dates decide what a commit holds; `tests/demo` keeps the two in step.
@@ -210,7 +210,18 @@ def october(book: RuleBook) -> list[dict[str, str]]:
     rows += _clock_change_night(book, len(rows) + 1)
     rows += _sums(book, len(rows) + 1)
     _close_september(rows)
+    for row in rows:
+        row.update(_references(row))
     return [*rows, *_trouble(rows)]
+
+
+def _references(row: dict[str, str]) -> dict[str, str]:
+    """What some hospitals ask for: a purchase order, which changes in the month, or the department."""
+    if row["site"].startswith("redrock"):
+        return {"po": "PO-7102" if (row.get("start") or row["scheduled_start"]) >= "2026-10-16" else "PO-7101"}
+    if row["site"].startswith("prairie"):
+        return {"department": "emergency" if row["item"] in ("RN-ER", "RN-ICU") else "wards"}
+    return {}
 
 
 def _workers(book: RuleBook, chance: random.Random) -> Iterator[_Worker]:

@@ -173,7 +173,9 @@ def _preview(rater: Rater, rows: _Rows, period: Period, accounts: Collection[str
         rater.rate_measured(each, _asked(book, each.frame["site"], accounts), period) for each in fee_activity(book, period)
     )
     parts = [entries_of_rated(book, rated) for _, rated in timed] + [entries_of_measured(book, rated) for _, rated in measured]
-    entries = shared(book, numbered(pl.concat([pl.DataFrame(schema=SCHEMA), *parts, *(entries_of_measured(book, rated) for rated in fees)])))
+    entries = shared(
+        book, numbered(pl.concat([pl.DataFrame(schema=SCHEMA), *parts, *(entries_of_measured(book, rated) for rated in fees)]))
+    )
     made = assemble(book, entries, period)
     if whole:
         made = tuple(

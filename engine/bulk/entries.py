@@ -53,7 +53,7 @@ def entries_of_rated(book: RuleBook, rated: Rated) -> pl.DataFrame:
             "digits": np.full(count, charges.quantity_digits, dtype=np.int64), "unit": _same(book.kinds[activity.kind].unit, count),
             "price": charges.price, "price_digits": charges.price_digits, "text": _texts(book, rated, charges, site.astype(np.int64)),
             "listed": _same("", count), "fill": np.where(charges.basis == BASES.index("fill"), charges.quantity, 0),
-            "origin": pl.Series(["rated", "window"]).gather(windows.astype(np.int64)), "refs": _same("", count),
+            "origin": pl.Series(["rated", "window"]).gather(windows.astype(np.int64)), "refs": _references(book, rated, count),
         }
     )  # fmt: skip
     frame = frame.with_columns(
@@ -148,6 +148,16 @@ def _divided(entries: pl.DataFrame, share: Share) -> list[pl.DataFrame]:
         )
         for place, (account, part) in enumerate(share.accounts)
     ]  # fmt: skip
+
+
+def _references(book: RuleBook, rated: Rated, count: int) -> pl.Series:
+    """What stands on the line beside its description, as `po=17|case=9`."""
+    names = sorted(book.kinds[rated.activity.kind].references)
+    if not names:
+        return _same("", count)
+    values = {name: rated.activity.columns[name].take(rated.charges.row).series() for name in names}
+    told = [pl.when(pl.col(name) != "").then(pl.lit(f"{name}=") + pl.col(name)).otherwise(None) for name in names]
+    return pl.DataFrame(values).select(pl.concat_str(told, separator="|", ignore_nulls=True).alias("refs"))["refs"]
 
 
 def _same(text: str, count: int) -> pl.Series:

@@ -422,7 +422,11 @@ class _Rating:
         lines = timelines(
             zones, int(rows.day.min()) - 1, last, {name: self.book.windows[name] for name in named}, self.book.holidays
         )
-        return lines, ints(zone), _Runs.of(lines, [*table.first_of, *(name for name in named if name not in table.first_of)], table.first_of)
+        return (
+            lines,
+            ints(zone),
+            _Runs.of(lines, [*table.first_of, *(name for name in named if name not in table.first_of)], table.first_of),
+        )
 
     # --- models
 

@@ -187,7 +187,10 @@ def _kind(form: Node, rounding: Rounding | None, found: Findings) -> ActivityKin
         found.add("R039", form["grid"], f"a day is not a whole number of {form['grid'].text}", "Use a step such as 1min")
     maximum, overlap = duration(found, form["maximum"]), form["overlap"].word
     lengths = _lengths(form, columns, found)
-    return ActivityKind(form["activity"].text, unit, grid, maximum, overlap, tuple(columns.values()), lengths, form.source)
+    return ActivityKind(
+        form["activity"].text, unit, grid, maximum, overlap, tuple(columns.values()), lengths, form.source,
+        references=_references(form, columns, found),
+    )  # fmt: skip
 
 
 def _measured(
@@ -213,9 +216,6 @@ def _measured(
         elif name in form and columns[said[name]].type not in types:
             remedy = f"Declare it with `type: {types[0]}`"
             found.add("R025", form[name], f"the {name} column `{said[name]}` is a {columns[said[name]].type}", remedy)
-    for node in form.list("references"):
-        if node.text not in columns:
-            found.unknown(node, "column", columns)
     unit = form.says("unit", "each")
     if rounding is not None and unit not in rounding.quantity and unit != "each":
         found.add(
@@ -224,8 +224,17 @@ def _measured(
         )  # fmt: skip
     return ActivityKind(
         form["activity"].text, unit, 1, 0, "accept", tuple(columns.values()), (), form.source, rated_by, said["moment"], said["quantity"],
-        said["amount"], "roll-up" in form, form.yes("negative"), tuple(each.text for each in form.list("references")),
+        said["amount"], "roll-up" in form, form.yes("negative"), _references(form, columns, found),
     )  # fmt: skip
+
+
+def _references(form: Node, columns: Mapping[str, ActivityColumn], found: Findings) -> tuple[str, ...]:
+    """The columns of texts that stand on the line."""
+    texts = {name: column for name, column in columns.items() if column.type in _WORDS}
+    for node in form.list("references"):
+        if node.text not in texts:
+            found.unknown(node, "column of texts", texts)
+    return tuple(each.text for each in form.list("references"))
 
 
 def _lengths(form: Node, columns: Mapping[str, ActivityColumn], found: Findings) -> tuple[DeclaredLength, ...]:

@@ -15,15 +15,24 @@ from typing import Any, TypeAlias
 from engine import money, problems
 from engine.problems import InvariantError, Source
 from engine.ratebook import book as values
+from engine.ratebook import models
 from engine.ratebook.book import Provenance, RateRow, RateTable, RuleBook
 
 _Told: TypeAlias = Any  # Any: JSON
 _Again: TypeAlias = tuple[str | Provenance, ...]
-_DAY, _TUPLE, _MAP, _AGAIN, _PLACE = -1, -2, -3, -4, -5  # what a list is that does not begin with the number of its class
+_DAY, _TUPLE, _MAP, _AGAIN, _PLACE, _PLAIN = (
+    -1,
+    -2,
+    -3,
+    -4,
+    -5,
+    -6,
+)  # what a list is that does not begin with the number of its class
+_APART = "\x1f"  # between names; no file of the book can hold it
 _CLASSES: list[Any] = sorted(  # Any: classes of every kind
     {
         kind
-        for module in (values, money, problems)
+        for module in (values, models, money, problems)
         for kind in vars(module).values()
         if isinstance(kind, type) and is_dataclass(kind)
     },
@@ -39,7 +48,7 @@ def transcript(book: RuleBook) -> bytes:
     lines = []
     for table in book.tables.values():
         lines.append(str(len(table.rows)))
-        lines += [" ".join(key[number] for key in table.rows) for number in range(len(table.key))]
+        lines += [_APART.join(key[number] for key in table.rows) for number in range(len(table.key))]
         lines += [_line(teller.told(row)) for row in table.rows.values()]
     first = _line(teller.told(replace(book, tables=bare)))
     again = _line([value if isinstance(value, str) else astuple(value) for value in teller.again])
@@ -55,7 +64,7 @@ def read_transcript(text: bytes) -> RuleBook:
     at = 2
     for name, table in book.tables.items():
         first = at + 1 + len(table.key)
-        keys = zip(*(line.decode().split(" ") for line in lines[at + 1 : first]), strict=True)
+        keys = zip(*(line.decode().split(_APART) for line in lines[at + 1 : first]), strict=True)
         end = first + int(lines[at])
         tables[name] = replace(table, rows=_Rows(dict(zip(keys, lines[first:end], strict=True)), again))
         at = end
@@ -98,6 +107,8 @@ class _Teller:
             return [_PLACE, self._number(value.path), value.line, value.column]
         if isinstance(value, Provenance):
             return [_AGAIN, self._number(value)]
+        if value is models.PLAIN:
+            return [_PLAIN]
         if isinstance(value, date):
             return [_DAY, value.toordinal()]
         if isinstance(value, tuple):
@@ -125,6 +136,8 @@ def _value(told: _Told, again: _Again) -> Any:  # noqa: ANN401 - whatever was wr
         return date.fromordinal(parts[0])
     if kind == _AGAIN:
         return again[parts[0]]
+    if kind == _PLAIN:
+        return models.PLAIN
     if kind == _PLACE:
         return Source(str(again[parts[0]]), *parts[1:])
     parts = [_value(part, again) for part in parts]

@@ -364,9 +364,7 @@ def usage(id_: str, item: str, at: str, quantity: str, account: str = "acme", **
     return {"id": id_, "account": account, "item": item, "at": at, "quantity": quantity, **more}
 
 
-def bill(
-    rules: RuleBook, period: str = "2026-10", accounts: tuple[str, ...] = (), **activity: pl.DataFrame
-) -> Preview:
+def bill(rules: RuleBook, period: str = "2026-10", accounts: tuple[str, ...] = (), **activity: pl.DataFrame) -> Preview:
     """The invoices of a period."""
     return preview(Rater(rules), activity, parse_period(period), accounts)
 
@@ -376,5 +374,8 @@ def lines(found: Preview, account: str = "acme", split: str | None = None) -> li
     for each in found.assembled:
         invoice = each.invoice
         if invoice.account == account and invoice.split == split:
-            return [(line.description, str(line.quantity), line.unit, str(line.price), invoice.money(line.amount)) for line in invoice.lines]
+            return [
+                (line.description, str(line.quantity), line.unit, str(line.price), invoice.money(line.amount))
+                for line in invoice.lines
+            ]
     return []

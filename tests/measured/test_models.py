@@ -18,7 +18,9 @@ def test_a_price_per_unit_changes_on_its_day_and_may_be_smaller_than_a_cent() ->
 
 def test_tiers_are_cut_where_the_sum_crosses_a_bound_and_their_fees_come_once() -> None:
     """90 by the 12th, then 50: 100 x 1.00 + 40 x 0.80 = 132.00, and both fees."""
-    found = bill(book(), usage=rows(usage("a", "TIERED", "2026-10-05T10:00", "90"), usage("b", "TIERED", "2026-10-20T10:00", "50")))
+    found = bill(
+        book(), usage=rows(usage("a", "TIERED", "2026-10-05T10:00", "90"), usage("b", "TIERED", "2026-10-20T10:00", "50"))
+    )
     assert lines(found) == [
         ("Tiered, 0 to 100", "100", "unit", "1.00", "100.00"),
         ("Tiered, 100 to on", "40", "unit", "0.80", "32.00"),
@@ -48,7 +50,9 @@ def test_volume_prices_everything_at_the_tier_of_the_whole_when_the_window_ends(
 
 def test_started_packages_are_charged_whole() -> None:
     """250 in packages of 100: 3 x 4.00."""
-    found = bill(book(), usage=rows(usage("a", "PACKS", "2026-10-05T10:00", "120"), usage("b", "PACKS", "2026-10-20T10:00", "130")))
+    found = bill(
+        book(), usage=rows(usage("a", "PACKS", "2026-10-05T10:00", "120"), usage("b", "PACKS", "2026-10-20T10:00", "130"))
+    )
     assert lines(found) == [("Packs", "3", "package", "4.00", "12.00")]
 
 
@@ -66,7 +70,10 @@ def test_an_allowance_comes_before_its_overage_and_events_roll_up() -> None:
 
 def test_a_percentage_has_a_least_a_most_and_a_fee_for_each() -> None:
     """2.9 % of 100.00 is 2.90; of 5.00 the least, 0.50; of 1,000.00 the most, 20.00; and 0.30 each."""
-    cells = [{"id": n, "account": "acme", "item": "CARD", "at": "2026-10-05", "amount": a} for n, a in (("a", "100.00"), ("b", "5.00"), ("c", "1000.00"))]
+    cells = [
+        {"id": n, "account": "acme", "item": "CARD", "at": "2026-10-05", "amount": a}
+        for n, a in (("a", "100.00"), ("b", "5.00"), ("c", "1000.00"))
+    ]
     assert lines(bill(book(), payment=rows(*cells))) == [
         ("Card payments", "100.00", "of USD", "0.029", "2.90"),
         ("Card payments, connection", "3", "each", "0.30", "0.90"),
@@ -91,7 +98,11 @@ def test_a_call_costs_its_connection_and_started_steps() -> None:
     """125 s in 60/6: 60 + 11 x 6 = 126 s = 2.1 min x 0.12 = 0.252; 20 s: 1 min; 0 s: nothing."""
     found = bill(
         book(),
-        call=rows(call("a", "CALL", "2026-10-05T10:00:01", "125"), call("b", "CALL", "2026-10-05T11:00", "20"), call("c", "CALL", "2026-10-05T12:00", "0")),
+        call=rows(
+            call("a", "CALL", "2026-10-05T10:00:01", "125"),
+            call("b", "CALL", "2026-10-05T11:00", "20"),
+            call("c", "CALL", "2026-10-05T12:00", "0"),
+        ),
     )
     assert lines(found) == [("Call", "3.1000", "minute", "0.1200", "0.37"), ("Call, connection", "2", "each", "0.0500", "0.10")]
 
@@ -108,19 +119,39 @@ def test_an_event_is_split_where_windows_begin_and_end() -> None:
 
 def test_a_price_can_be_the_product_of_several_tables() -> None:
     """0.5000 x 1.25 x 1.031 = 0.644375 -> 0.6444; 10 of it are 6.44."""
-    assert lines(bill(book(), usage=rows(usage("a", "FACTORED", "2026-10-05T10:00", "10")))) == [("Factored", "10", "unit", "0.6444", "6.44")]
+    assert lines(bill(book(), usage=rows(usage("a", "FACTORED", "2026-10-05T10:00", "10")))) == [
+        ("Factored", "10", "unit", "0.6444", "6.44")
+    ]
 
 
 def test_a_payout_is_paid_to_the_account() -> None:
     """3 x 2.00 the other way."""
-    assert lines(bill(book(), usage=rows(usage("a", "OUT", "2026-10-05T10:00", "3")))) == [("Payout", "-3", "unit", "2.00", "-6.00")]
+    assert lines(bill(book(), usage=rows(usage("a", "OUT", "2026-10-05T10:00", "3")))) == [
+        ("Payout", "-3", "unit", "2.00", "-6.00")
+    ]
 
 
 def test_lines_made_elsewhere_are_taken_as_they_are() -> None:
     """With their amounts, references and texts."""
     cells = [
-        {"id": "x1", "account": "acme", "item": "OWN", "day": "2026-10-05", "amount": "12.34", "description": "Made elsewhere", "external": "E-1"},
-        {"id": "x2", "account": "acme", "item": "OWN", "day": "2026-10-06", "amount": "-2.00", "description": "Given back", "external": "E-2"},
+        {
+            "id": "x1",
+            "account": "acme",
+            "item": "OWN",
+            "day": "2026-10-05",
+            "amount": "12.34",
+            "description": "Made elsewhere",
+            "external": "E-1",
+        },
+        {
+            "id": "x2",
+            "account": "acme",
+            "item": "OWN",
+            "day": "2026-10-06",
+            "amount": "-2.00",
+            "description": "Given back",
+            "external": "E-2",
+        },
     ]
     found = bill(book(), line=rows(*cells))
     assert lines(found) == [("Given back", "-1", "each", "2.00", "-2.00"), ("Made elsewhere", "1", "each", "12.34", "12.34")]
@@ -136,7 +167,10 @@ def test_fees_are_prorated_by_day_when_they_start_stop_or_change() -> None:
     rules = book(acme(fees))
     assert lines(bill(rules)) == [("Plan", "0.516129", "month", "31.00", "16.00")]
     assert lines(bill(rules, "2026-11")) == [("Plan", "1.000000", "month", "31.00", "31.00")]
-    assert lines(bill(rules, "2026-12")) == [("Plan", "0.322581", "month", "31.00", "10.00"), ("Plan", "0.677419", "month", "62.00", "42.00")]
+    assert lines(bill(rules, "2026-12")) == [
+        ("Plan", "0.322581", "month", "31.00", "10.00"),
+        ("Plan", "0.677419", "month", "62.00", "42.00"),
+    ]
     assert lines(bill(rules, "2027-01")) == []
 
 
