@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.arrays import NONE, Ints, ints
 from engine.bulk.charges import BASES, ROW_SLOTS
+from engine.bulk.measured_rating import MeasuredRated
 from engine.bulk.pricing import PriceRow, Rate, Recipe
 from engine.bulk.programs import PieceKind
 from engine.bulk.texts import local_texts
@@ -18,8 +19,9 @@ from engine.dates import day_of, duration_text
 from engine.money import Decimals, decimal_text
 from engine.pipeline import Preview
 from engine.ports import Archive
-from engine.problems import InforceError, InvariantError
+from engine.problems import InforceError, InvariantError, Source
 from engine.ratebook.book import Provenance, RuleBook
+from engine.ratebook.models import Scheme
 from engine.ratebook.resolver import Decision
 from engine.replay import draft_number
 
@@ -62,7 +64,7 @@ def explain_line(book: RuleBook, preview: Preview, number: str, line: int) -> di
         rows = np.flatnonzero(assembled.backup["line"].to_numpy() == line)
         charges = assembled.charge[rows]
         backup = assembled.backup[rows].rows(named=True)
-        telling = _Telling(book, preview)
+        telling = _telling(book, preview, charges)
         return {
             "schema": "inforce.explanation/1",
             "document": number,
@@ -80,16 +82,124 @@ def explain_line(book: RuleBook, preview: Preview, number: str, line: int) -> di
             "rounding": f"half {book.rounding.amount}, per line, {invoice.digits} places ({book.rounding.source})",
             "amount": decimal_text(found.amount, invoice.digits),
             "prices": telling.prices(charges[charges >= 0]),
-            "rows": [telling.row(int(charge), cells, invoice.digits) for charge, cells in zip(charges, backup, strict=True)],
+            "rows": [
+                telling.row(int(charge), cells, invoice.digits) if charge >= 0 else _made_row(book, cells, invoice.digits)
+                for charge, cells in zip(charges, backup, strict=True)
+            ],
         }
     raise NotFoundError(f"{number} is not made by this rule book and activity.\nReplay its period to see which documents are.")
+
+
+def _made_row(book: RuleBook, cells: Mapping[str, Any], digits: int) -> dict[str, Json]:
+    """A row that is no activity: a part of a window or of other lines."""
+    names = ("id", "worker", "component", "quantity", "price", "exact", "service_day")
+    told: dict[str, Json] = {name: cells[name] for name in names}
+    form, _, name = cells["component"].partition(":")
+    sources: dict[str, Source] = {
+        **{each.accumulator: each.source for each in book.accumulators.values()},
+        **{each.limit: each.source for each in book.assembly.limits},
+        **{each.fee: each.source for each in book.assembly.fees},
+        **{each.coupon: each.source for account in book.accounts.values() for each in account.coupons},
+    }
+    source = str(sources.get(name, ""))
+    return told | {
+        "basis": "window",
+        "accumulator": name,
+        "made_by": form,
+        "source": source,
+        "amount": decimal_text(int(cells["amount"]), digits),
+    }
+
+
+def _telling(book: RuleBook, preview: Preview, charges: Ints) -> _Telling | _MeasuredTelling:
+    """Who tells the steps behind some charges of one line: those of time stand first, then those of each measured kind, then fees."""
+    first = int(charges[charges >= 0].min()) if bool((charges >= 0).any()) else 0
+    start = 0
+    for _, rated in preview.timed:
+        if first < start + len(rated.charges):
+            return _Telling(book, preview)
+        start += len(rated.charges)
+    for each in (*(rated for _, rated in preview.measured), *preview.fees):
+        if first < start + len(each.charges):
+            return _MeasuredTelling(book, each, start)
+        start += len(each.charges)
+    return _Telling(book, preview)
+
+
+class _MeasuredTelling:
+    """Tells the steps behind charges of measured activity; `start` is the number of its first charge."""
+
+    def __init__(self, book: RuleBook, rated: MeasuredRated, start: int) -> None:
+        self.book, self.rated, self.start = book, rated, start
+        self.charges = rated.charges.sort("row", "segment", "component")
+
+    def prices(self, charges: Ints) -> list[Json]:
+        """How each distinct price of some charges was made."""
+        numbers = self.charges["point"].gather(charges - self.start).unique().sort().to_list()
+        found: dict[str, Json] = {}
+        for point in (self.rated.points[number] for number in numbers if number >= 0):
+            factors: list[Json] = [_rate(factor) for factor in point.factors]
+            model = (
+                point.table.model
+                if point.table.over == "activity"
+                else f"{point.table.model}, over a {point.table.over} of the account"
+            )
+            told: dict[str, Json] = {
+                "model": model, "base": _rate(point.rate), "factors": factors, "scheme": scheme_text(point.scheme, point.table.unit),
+                "price": str(point.price), "window": point.window,
+            }  # fmt: skip
+            found.setdefault(str(told), told)
+        return list(found.values())
+
+    def row(self, charge: int, cells: Mapping[str, Any], digits: int) -> dict[str, Json]:
+        """One backup row with the activity behind it."""
+        place = charge - self.start
+        row = int(self.charges["row"][place])
+        activity = self.rated.measured.frame.row(row, named=True)
+        where = activity["file"] if not activity["row"] else f"{activity['file']}:{activity['row']}"
+        decisions: list[Json] = []
+        for slot, (numbers, found) in self.rated.decided.items():
+            decisions.append(_decision(self.book, slot, found[int(numbers[row])]))
+        return {
+            "basis": "measured", "id": activity["id"], "source": activity["source"], "revision": activity["revision"], "file": where,
+            "worker": activity["worker"], "component": cells["component"], "segment": cells["segment"], "start": cells["start"],
+            "end": cells["end"], "service_day": cells["service_day"], "note": cells["note"], "events": activity["events"],
+            "measured": decimal_text(int(activity["quantity"]), self.rated.measured.digits), "unit": self.rated.measured.kind.unit,
+            "decisions": decisions, "quantity": cells["quantity"], "price": cells["price"], "exact": cells["exact"],
+            "amount": decimal_text(int(cells["amount"]), digits),
+        }  # fmt: skip
+
+
+def scheme_text(scheme: Scheme, unit: str) -> str:
+    """What a price says beside its figure, in words."""
+    said = [
+        *(
+            f"{tier.start} to {tier.end or 'on'} {unit} at {tier.price}{f', fee {tier.fee}' if tier.fee else ''}"
+            for tier in scheme.tiers
+        ),
+        *([f"packages of {scheme.package} {unit}"] if scheme.package else []),
+        *(
+            [f"allowance {scheme.allowance if isinstance(scheme.allowance, Decimals) else f'of term {scheme.allowance}'}"]
+            if scheme.allowance
+            else []
+        ),
+        *([f"{scheme.percent.fraction() * 100} %"] if scheme.percent else []),
+        *([f"at least {scheme.at_least}"] if scheme.at_least else []),
+        *([f"at most {scheme.at_most}"] if scheme.at_most else []),
+        *([f"{scheme.connect} for each"] if scheme.connect else []),
+        *([f"first {scheme.first or 0}, then steps of {scheme.then}"] if scheme.then else []),
+    ]
+    return "; ".join(said)
 
 
 class _Telling:
     """Tells the steps behind charges of one preview."""
 
     def __init__(self, book: RuleBook, preview: Preview) -> None:
-        self.book, self.preview, self.rated = book, preview, preview.rated
+        self.book, self.preview = book, preview
+        if not preview.timed:
+            return
+        self.rated = preview.rated
         if preview.rated.inside is None:
             raise InvariantError("the steps of this rating were not kept; this is a fault of the engine")
         self.inside = preview.rated.inside
@@ -275,24 +385,27 @@ class _Telling:
         return []
 
     def _decision(self, decision: Decision) -> dict[str, Json]:
-        rules = {rule.id: rule for rule in self.book.policies[decision.slot].rules}
-        return {
-            "decides": decision.slot,
-            "answers": list(decision.answers),
-            "applied": [
-                {
-                    "rule": name,
-                    "source": str(rules[name].source),
-                    "overridden": name in decision.beaten,
-                    **_why(rules[name].provenance),
-                }
-                for name in decision.fired
-            ],
-            "not_applied": [
-                {"rule": name, "source": str(rules[name].source), "because_not": list(atoms)}
-                for name, atoms in decision.not_fired
-            ],
-        }
+        return _decision(self.book, decision.slot, decision)
+
+
+def _decision(book: RuleBook, slot: str, decision: Decision) -> dict[str, Json]:
+    rules = {rule.id: rule for rule in book.policies[slot].rules}
+    return {
+        "decides": slot,
+        "answers": list(decision.answers),
+        "applied": [
+            {
+                "rule": name,
+                "source": str(rules[name].source),
+                "overridden": name in decision.beaten,
+                **_why(rules[name].provenance),
+            }
+            for name in decision.fired
+        ],
+        "not_applied": [
+            {"rule": name, "source": str(rules[name].source), "because_not": list(atoms)} for name, atoms in decision.not_fired
+        ],
+    }
 
 
 def _rate(rate: Rate) -> dict[str, Json]:

@@ -36,6 +36,12 @@ def render_explanation(told: Told, rows: int) -> str:
 
 def _price(price: Told, told: Told) -> list[str]:
     base = price["base"]
+    if "model" in price:
+        window = f", in {price['window']}" if price["window"] else ""
+        lines = [f"  price      {price['model']}{window}", *_rate("price", base, told["unit"])]
+        for factor in price["factors"]:
+            lines += _rate("times", factor, "")
+        return [*lines, *([f"    {price['scheme']}"] if price["scheme"] else []), f"    -> {price['price']}"]
     lines = [f"  price      on {price['days']} (last day out)", *_rate("base price", base, told["unit"])]
     for premium in price["premiums"]:
         inputs = ", ".join(f"{name} = {each['value']}" for name, each in premium["inputs"].items())
@@ -67,9 +73,13 @@ def _rate(label: str, rate: Told, unit: str) -> list[str]:
 
 
 def _row(row: Told, told: Told) -> list[str]:
+    if row["basis"] == "measured":
+        return _measured(row, told)
     if row["basis"] == "window":
+        by = "accumulator" if row.get("made_by", "window") == "window" else row["made_by"]
+        worker = f"   worker {row['worker'] or 'none'}" if by == "accumulator" else ""
         return [
-            f"  {row['id']}   worker {row['worker'] or 'none'}   accumulator {row['accumulator']} at {row['source']}",
+            f"  {row['id']}{worker}   {by} {row['accumulator']} at {row['source']}",
             f"    quantity     {row['quantity']} {told['unit']} ({row['component']}) on {row['service_day']}",
             f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}",
             "",
@@ -99,6 +109,24 @@ def _row(row: Told, told: Told) -> list[str]:
     )
     lines += [f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}", ""]
     return lines
+
+
+def _measured(row: Told, told: Told) -> list[str]:
+    many = f"   the sum of {row['events']:,} rows" if row["events"] > 1 else ""
+    worker = f"   worker {row['worker']}" if row["worker"] else ""
+    lines = [f"  {row['id']} revision {row['revision']}   {row['file']}{worker}{many}"]
+    if row["start"]:
+        lines.append(f"    piece {row['segment']}      {row['start']} .. {row['end']}")
+    lines.append(f"    measured     {row['measured']} {row['unit']} on {row['service_day']}")
+    for decision in row["decisions"]:
+        lines += _decision(decision)
+    note = f", {row['note']}" if row["note"] else ""
+    lines.append(f"    quantity     {row['quantity']} {told['unit']} ({row['component']}{note})")
+    return [
+        *lines,
+        f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}",
+        "",
+    ]
 
 
 def _decision(decision: Told) -> list[str]:

@@ -635,8 +635,8 @@ def _scaled(cells: pl.Series, digits: int) -> pl.Series:
     part = cells.str.extract(r"\.(\d+)$", 1).fill_null("").str.pad_end(digits, "0").cast(pl.Int64, strict=False).fill_null(0)
     size = whole * 10**digits + part
     signed = pl.when(cells.str.starts_with("-")).then(-size).otherwise(size)
-    frame = pl.select(signed.alias("scaled"))
-    return frame["scaled"]
+    found: pl.Series = pl.select(signed.alias("scaled"))["scaled"]
+    return found
 
 
 def _rounded(values: pl.Series, places: int, half: str) -> pl.Series:

@@ -6,7 +6,7 @@ Everything is whole numbers. A *point* is a price in force with all that made it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -19,13 +19,13 @@ from engine.bulk.measured import Measured, quantity_digits
 from engine.bulk.prepared import RatingError
 from engine.bulk.pricing import NoRateError, Rate, RateFinder
 from engine.bulk.timeline import Timelines, timelines
-from engine.canonical import canonical_json
-from engine.dates import Period, day_number, day_of
+from engine.dates import Period, day_of
 from engine.money import CURRENCY_DIGITS, Decimals, rounded
 from engine.problems import InvariantError
 from engine.ratebook.book import Item, RateTable, RuleBook
 from engine.ratebook.models import Over, Scheme
 from engine.ratebook.policies import Decider
+from engine.ratebook.resolver import Decision
 from engine.ratebook.slots import CompiledSlot, holds
 
 OTHERWISE = "otherwise"
@@ -54,13 +54,15 @@ class MeasuredRated:
     """The charges of measured activity, as a frame in no order; `row` numbers the activity, `point` the prices (-1: none).
 
     Columns: row, segment, component, note, quantity, quantity_digits, unit, price, price_digits, item, day, text (the template of the
-    description with all but `{listed}` filled in), origin, start, end, point. `stopped` gives the fate and rule of rows that are not billed.
+    description with all but `{listed}` filled in), origin, start, end, point. `stopped` gives the fate and rule of rows that are not billed,
+    `decided[slot]` for each row which decision it got, and the decisions.
     """
 
     measured: Measured
     charges: pl.DataFrame
     points: tuple[Point, ...]
     stopped: Mapping[int, tuple[FateName, str]]
+    decided: Mapping[str, tuple[Ints, tuple[Decision, ...]]]
 
 
 class MeasuredRating:
@@ -99,6 +101,7 @@ class _Rating:
     period: Period
     points: list[Point] = field(default_factory=list)
     blocks: list[pl.DataFrame] = field(default_factory=list)
+    decided: dict[str, tuple[Ints, tuple[Decision, ...]]] = field(default_factory=dict)
 
     @property
     def book(self) -> RuleBook:
@@ -121,7 +124,7 @@ class _Rating:
         mine = {row: fate for row, fate in stopped.items() if self.mine[row] and self.measured.charged[row]}
         if len(frame) != len(billed):
             raise InvariantError("rows were lost while policies decided; nothing was written")
-        return MeasuredRated(self.measured, charges, tuple(self.points), mine)
+        return MeasuredRated(self.measured, charges, tuple(self.points), mine, self.decided)
 
     def _accounts(self) -> Ints:
         sites = {site.site: number for number, site in enumerate(self.book.sites.values())}
@@ -182,6 +185,7 @@ class _Rating:
         distinct = cases.with_columns(case=number).unique("case").sort("case")
         numbered: dict[tuple[str, str], int] = {}
         told: list[int] = []
+        decisions: list[Decision] = []
         for row in distinct.iter_rows(named=True):
             day = day_of(row["day"])
             facts: dict[str, object] = {name: self._fact(name, row[name]) for name in columns}
@@ -189,10 +193,13 @@ class _Rating:
             terms = self.book.terms_on(row["site"], day)
             bits = sum(holds(atom, facts, terms, day) << place for place, atom in enumerate(atoms))
             decision = self.rating.decider.decide(slot, bits)
+            decisions.append(decision)
             standing = [rule for rule in decision.fired if rule not in decision.beaten]
             answer = (decision.answers[0], ", ".join(standing) or "otherwise")
             told.append(numbered.setdefault(answer, len(numbered)))
-        return ints(told)[number.to_numpy()], list(numbered)
+        cases_of_rows = ints(number.to_numpy())
+        self.decided[slot] = (cases_of_rows, tuple(decisions))
+        return ints(told)[cases_of_rows], list(numbered)
 
     def _fact(self, column: str, value: str) -> object:
         kinds = {each.column: each.type for each in self.measured.kind.columns}
@@ -213,7 +220,7 @@ class _Rating:
         digits = self._currency_digits(rows)
         self._charge(
             rows, np.zeros(len(rows), dtype=np.int64), "line", "external", ints(sign), 0, EACH, ints(np.abs(amounts)), digits,
-            self.items.gather(rows), [_literal(name) for name in names], origin="external",
+            self.items.gather(rows), names, origin="external",
         )  # fmt: skip
 
     def _currency_digits(self, rows: Ints) -> Ints:
@@ -235,8 +242,8 @@ class _Rating:
         all_rows = _Rows(rows, zero, frame["day"].to_numpy()[rows].astype(np.int64), quantity, at, at, [""] * len(rows), zero - 1)
         finder = RateFinder(self.book, (), (), int(all_rows.day.min()) - 1, int(all_rows.day.max()) + 1)
         split = self._in_windows(all_rows, finder)
-        for number, table in enumerate(split):
-            self._by_model(split[number][0], table[1])
+        for mine, table in split:
+            self._by_model(mine, table)
 
     def _in_windows(self, rows: _Rows, finder: RateFinder) -> list[tuple[_Rows, RateTable]]:
         """The rows by the table that prices them, each with its point; those priced by windows in pieces."""
@@ -386,8 +393,7 @@ class _Rating:
         at = np.concatenate([cut[0] for cut in cuts])[order]
         begin, length, code = (np.concatenate([cut[place] for cut in cuts])[order] for place in (1, 2, 3))
         number = np.arange(len(at)) - np.searchsorted(at, at)
-        exact = length.astype(object) * whole[at].astype(object)
-        shared = _shared(at, length, whole, seconds) if len(at) else ints(exact)
+        shared = _shared(at, length, whole, seconds)
         return _Rows(
             rows.row[at], ints(number), rows.day[at], shared, ints(begin), ints(begin + length), [runs.name(int(each)) for each in code],
             np.full(len(at), -1, dtype=np.int64),
@@ -618,7 +624,7 @@ class _Rating:
     def _tier_fees(self, rows: _Rows, table: RateTable, group: Ints, after: Ints, ends: Bools) -> None:
         """The fees of the tiers that windows ending in the period have reached."""
         _, digits = self._unit(table)
-        for place, last in enumerate(self._last_of(group).tolist()):
+        for last in self._last_of(group).tolist():
             number = int(rows.point[last])
             if not ends[last]:
                 continue
@@ -627,8 +633,6 @@ class _Rating:
                 if tier.fee is not None and reached:
                     words = {"from": _grouped(tier.start), "to": _grouped(tier.end) if tier.end else "on", "unit": table.unit}
                     self._fee(rows, last, number, tier.fee, words)
-            if place < 0:
-                raise InvariantError("a window has no number; nothing was written")
 
     def _fee(self, rows: _Rows, last: int, number: int, fee: Decimals, words: dict[str, str]) -> None:
         mine = replace(_take(rows, ints([last])), point=ints([number]))
@@ -736,8 +740,6 @@ class _Rating:
         day = rows.day if rows is not None else frame["day"].to_numpy()[row].astype(np.int64)
         there = rows is not None and bool((rows.end > rows.start).any())
         nothing = np.full(count, -1, dtype=np.int64)
-        if origin == "window":
-            day = np.maximum(day, 0)
         self.blocks.append(
             pl.DataFrame(
                 {
@@ -754,10 +756,6 @@ class _Rating:
 
 
 _LISTED = "{listed}"
-
-
-def _literal(text: str) -> str:
-    return text
 
 
 def _empty() -> pl.DataFrame:
@@ -897,7 +895,3 @@ def references(text: str) -> tuple[tuple[str, str], ...]:
     """References as names and values: `po=17|receipt=9`."""
     pairs = (part.partition("=") for part in text.split("|") if part)
     return tuple((name, value) for name, _, value in pairs)
-
-
-Chooser = Callable[[str], bool]
-__all__ = ["EACH", "MeasuredRated", "MeasuredRating", "Point", "canonical_json", "day_number", "references"]
