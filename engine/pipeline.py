@@ -176,6 +176,8 @@ def _preview(rater: Rater, rows: _Rows, period: Period, accounts: Collection[str
     entries = shared(
         book, numbered(pl.concat([pl.DataFrame(schema=SCHEMA), *parts, *(entries_of_measured(book, rated) for rated in fees)]))
     )
+    if accounts:
+        entries = entries.filter(pl.col("account").is_in(list(accounts)))  # others may pay shares of the same activity
     made = assemble(book, entries, period)
     if whole:
         made = tuple(

@@ -629,14 +629,13 @@ def _largest(column: pl.Series) -> int:
 
 def _scaled(cells: pl.Series, digits: int) -> pl.Series:
     """Decimal texts, or whole numbers, in units of 10**-digits; what is no number is 0."""
+    scale: int = 10**digits
     if cells.dtype.is_integer():
-        return cells.cast(pl.Int64) * 10**digits
+        return cells.cast(pl.Int64) * scale
     whole = cells.str.extract(r"^-?(\d+)", 1).cast(pl.Int64, strict=False).fill_null(0)
     part = cells.str.extract(r"\.(\d+)$", 1).fill_null("").str.pad_end(digits, "0").cast(pl.Int64, strict=False).fill_null(0)
-    size = whole * 10**digits + part
-    signed = pl.when(cells.str.starts_with("-")).then(-size).otherwise(size)
-    found: pl.Series = pl.select(signed.alias("scaled"))["scaled"]
-    return found
+    size = whole * scale + part
+    return pl.select(pl.when(cells.str.starts_with("-")).then(-size).otherwise(size)).to_series()
 
 
 def _rounded(values: pl.Series, places: int, half: str) -> pl.Series:

@@ -158,19 +158,7 @@ def _lowered(where: _Account, invoices: list[Assembled], coupon: Coupon, before:
         if total <= 0:
             found.append(each)
         elif coupon.percent is not None:
-            for tax_class in dict.fromkeys(line.tax_class for line in base):
-                each = _part_of(
-                    where,
-                    each,
-                    [line for line in base if line.tax_class == tax_class],
-                    coupon.percent,
-                    -1,
-                    coupon.item,
-                    tax_class,
-                    _coupon_name(where, coupon),
-                    f"coupon:{coupon.coupon}",
-                )
-            found.append(each)
+            found.append(_percent_off(where, each, base, coupon, coupon.percent))
         else:
             taken = min(left, total)
             left -= taken
@@ -182,20 +170,41 @@ def _coupon_name(where: _Account, coupon: Coupon) -> str:
     return f"{where.book.items[coupon.item].name} {coupon.coupon}"
 
 
+def _taxed_alike(where: _Account, base: Sequence[LineItem]) -> list[tuple[LineItem, list[LineItem]]]:
+    """Lines by how they are taxed, each group with its latest line: what is taken off has the tax of what it is taken from."""
+    groups: dict[tuple[object, ...], list[LineItem]] = {}
+    for line in base:
+        known = where.book.taxes.classes.get(line.tax_class) if where.book.taxes is not None else None
+        held = tuple(sum(start <= line.service_to for start, _ in tax.rates) for tax in known.taxes) if known is not None else ()
+        groups.setdefault((line.tax_class, held), []).append(line)
+    return [(max(group, key=lambda line: line.service_to), group) for group in groups.values()]
+
+
+def _percent_off(where: _Account, invoice: Assembled, base: Sequence[LineItem], coupon: Coupon, percent: Decimals) -> Assembled:
+    for latest, group in _taxed_alike(where, base):
+        name = f"coupon:{coupon.coupon}"
+        last = latest.service_to if where.book.taxes is not None else where.last
+        invoice = _part_of(
+            where, invoice, group, percent, -1, coupon.item, latest.tax_class, _coupon_name(where, coupon), name, last
+        )
+    return invoice
+
+
 def _amount_off(where: _Account, invoice: Assembled, base: list[LineItem], coupon: Coupon, taken: int) -> Assembled:
-    """An amount off, shared over the tax classes of what it is taken from."""
-    classes = list(dict.fromkeys(line.tax_class for line in base))
-    sums = [max(sum(line.amount for line in base if line.tax_class == each), 0) for each in classes]
+    """An amount off, shared over what it is taken from by how that is taxed."""
+    groups = _taxed_alike(where, base)
+    sums = [max(sum(line.amount for line in group), 0) for _, group in groups]
     whole = sum(sums)
     parts = shares(taken, [Fraction(taken * part, whole) for part in sums])
-    for tax_class, part in zip(classes, parts, strict=True):
+    for (latest, _), part in zip(groups, parts, strict=True):
         if part:
             one = Decimals(-1, 0)
             name = _coupon_name(where, coupon)
-            row = (f"{coupon.coupon}:{where.period.name}:{tax_class}", one, -part)
+            last = latest.service_to if where.book.taxes is not None else where.last
+            row = (f"{coupon.coupon}:{where.period.name}:{latest.tax_class}:{last}", one, -part)
             made = MadeLine(
-                "derived", _site(where, invoice.invoice), coupon.item, tax_class, name, name, "each", one, Decimals(part, where.digits), -part,
-                where.period.start, where.last, "coupon", f"coupon:{coupon.coupon}", "coupon", (row,),
+                "derived", _site(where, invoice.invoice), coupon.item, latest.tax_class, name, name, "each", one, Decimals(part, where.digits),
+                -part, min(where.period.start, last), last, "coupon", f"coupon:{coupon.coupon}", "coupon", (row,),
             )  # fmt: skip
             invoice = with_line(invoice, made)
     return invoice
@@ -211,6 +220,7 @@ def _part_of(
     tax_class: str,
     text: str,
     name: str,
+    last: date,
 ) -> Assembled:
     """A line that is a percentage of others: their sum is its quantity, they are its backup."""
     digits = where.digits
@@ -225,7 +235,7 @@ def _part_of(
     )
     made = MadeLine(
         "derived", _site(where, invoice.invoice), item, tax_class, text, text, f"of {where.currency}", Decimals(sign * total, digits), percent,
-        amount, where.period.start, where.last, "line", name, name.partition(":")[0], rows,
+        amount, min(where.period.start, last), last, "line", name, name.partition(":")[0], rows,
     )  # fmt: skip
     return with_line(invoice, made)
 
@@ -242,7 +252,18 @@ def _charged(where: _Account, invoices: list[Assembled], fee: PercentFee) -> lis
     text = fee.description.format_map({"name": item.name, "percent": _percent_text(percent)})
     if fee.base == "invoice" or len(invoices) == 1:
         return [
-            _part_of(where, each, _base(each.invoice, fee.of), percent, sign, item.item, item.tax_class, text, f"fee:{fee.fee}")
+            _part_of(
+                where,
+                each,
+                _base(each.invoice, fee.of),
+                percent,
+                sign,
+                item.item,
+                item.tax_class,
+                text,
+                f"fee:{fee.fee}",
+                where.last,
+            )
             for each in invoices
         ]
     return _over_splits(where, invoices, fee, percent, sign, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from textwrap import dedent
+from typing import Any
 
 import polars as pl
 
@@ -364,7 +365,7 @@ def usage(id_: str, item: str, at: str, quantity: str, account: str = "acme", **
     return {"id": id_, "account": account, "item": item, "at": at, "quantity": quantity, **more}
 
 
-def bill(rules: RuleBook, period: str = "2026-10", accounts: tuple[str, ...] = (), **activity: pl.DataFrame) -> Preview:
+def bill(rules: RuleBook, period: str = "2026-10", accounts: tuple[str, ...] = (), /, **activity: Any) -> Preview:
     """The invoices of a period."""
     return preview(Rater(rules), activity, parse_period(period), accounts)
 

@@ -1,0 +1,176 @@
+"""The fast evaluator against the slow one, over every pricing model; and what must not make a difference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.pipeline import Preview
+from engine.ratebook.book import RuleBook
+from engine.reference.measured import evaluate_measured
+from tests.measured import books
+from tests.measured.books import bill, book, rows
+
+Cells = Mapping[str, str]
+USAGE = ("FLAT", "TIERED", "VOLUME", "PACKS", "FACTORED", "OUT")
+
+
+@cache
+def rules() -> RuleBook:
+    return book()
+
+
+def _moments(first: str, last: str) -> st.SearchStrategy[str]:
+    days = st.dates(date.fromisoformat(first), date.fromisoformat(last))
+    clocks = st.builds("{:02}:{:02}:{:02}".format, st.integers(3, 23), st.integers(0, 59), st.integers(0, 59))
+    return st.builds("{}T{}".format, days, clocks)
+
+
+def _numbered(cells: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [{"id": f"r{number:03}", **each} for number, each in enumerate(cells)]
+
+
+ACCOUNTS = st.sampled_from(("acme", "beta"))
+USED = st.lists(
+    st.fixed_dictionaries(
+        {
+            "account": ACCOUNTS, "item": st.sampled_from(USAGE), "at": _moments("2026-09-20", "2026-10-31"),
+            "quantity": st.sampled_from(["0", "1", "7", "50", "99", "100", "101", "12345"]),
+        }
+    ),
+    max_size=14,
+).map(_numbered)  # fmt: skip
+STORED = st.lists(
+    st.fixed_dictionaries(
+        {
+            "account": ACCOUNTS, "item": st.just("STORE"), "day": st.dates(date(2026, 9, 25), date(2026, 10, 31)).map(str),
+            "quantity": st.sampled_from(["0", "0.0004", "1.5", "2.125", "9.999", "10", "11.3"]),
+        }
+    ),
+    max_size=14,
+).map(_numbered)  # fmt: skip
+PAID = st.lists(
+    st.fixed_dictionaries(
+        {
+            "account": ACCOUNTS, "item": st.sampled_from(("CARD", "COST")), "at": st.dates(date(2026, 9, 25), date(2026, 10, 31)).map(str),
+            "amount": st.sampled_from(["0.00", "0.01", "5.00", "17.25", "33.33", "689.66", "1000.00"]),
+        }
+    ),
+    max_size=14,
+).map(_numbered)  # fmt: skip
+CALLED = st.lists(
+    st.fixed_dictionaries(
+        {
+            "account": ACCOUNTS, "item": st.sampled_from(("CALL", "TALK")), "start": _moments("2026-09-25", "2026-10-31"),
+            "seconds": st.sampled_from(["0", "1", "59", "60", "61", "125", "3600", "30000", "90000"]),
+        }
+    ),
+    max_size=8,
+).map(_numbered)  # fmt: skip
+BY_KIND = st.one_of(
+    *(
+        st.tuples(st.just(kind), cells)
+        for kind, cells in (("usage", USED), ("storage", STORED), ("payment", PAID), ("call", CALLED))
+    )
+)
+
+
+def fast(found: Preview) -> dict[str, list[tuple[str, str, Fraction, Fraction, int]]]:
+    """The lines of each account, in an order of their own."""
+    return {
+        each.invoice.account: sorted(
+            (line.item, line.unit, line.quantity.fraction(), line.price.fraction(), line.amount) for line in each.invoice.lines
+        )
+        for each in found.assembled
+    }
+
+
+def billed(kind: str, cells: list[dict[str, str]], period: str = "2026-10") -> Preview:
+    frame = rows(*cells) if cells else pl.DataFrame(schema={"file": pl.String, "row": pl.Int64})
+    return bill(rules(), period, **{kind: frame})
+
+
+@settings(max_examples=150, deadline=None)
+@given(BY_KIND)
+def test_the_slow_evaluator_agrees_to_the_cent(case: tuple[str, list[dict[str, str]]]) -> None:
+    kind, cells = case
+    slow = evaluate_measured(rules(), rules().kinds[kind], cells, date(2026, 10, 1), date(2026, 11, 1))
+    told = {
+        account: sorted((line.item, line.unit, line.quantity, line.price, line.amount) for line in lines)
+        for account, lines in slow.items()
+    }
+    assert fast(billed(kind, cells)) == told
+
+
+@settings(max_examples=40, deadline=None)
+@given(BY_KIND, st.randoms(use_true_random=False))
+def test_order_and_files_make_no_difference(case: tuple[str, list[dict[str, str]]], chance: object) -> None:
+    kind, cells = case
+    mixed = list(cells)
+    chance.shuffle(mixed)  # type: ignore[attr-defined]  # a Random
+    half = len(mixed) // 2
+    whole = billed(kind, cells)
+    assert [each.invoice.body_sha256() for each in billed(kind, mixed).assembled] == [
+        each.invoice.body_sha256() for each in whole.assembled
+    ]
+    if mixed:
+        parts = [part for part in (mixed[:half], mixed[half:]) if part]
+        split = bill(rules(), **{kind: lambda: [rows(*part) for part in parts]})
+        assert [each.invoice.body_sha256() for each in split.assembled] == [
+            each.invoice.body_sha256() for each in whole.assembled
+        ]
+        assert split.snapshot == whole.snapshot
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=8))
+def test_graduated_prices_of_a_sum_are_the_sum_of_its_tiers(quantities: list[int]) -> None:
+    """Whatever the steps in which it comes."""
+    cells = [
+        {"id": f"r{n}", "account": "acme", "item": "TIERED", "at": f"2026-10-{n + 1:02}T12:00", "quantity": str(quantity)}
+        for n, quantity in enumerate(quantities)
+    ]
+    total = sum(quantities)
+    fees = 500 + (900 if total > 100 else 0)
+    assert (
+        sum(each.invoice.net for each in billed("usage", cells).assembled)
+        == min(total, 100) * 100 + max(total - 100, 0) * 80 + fees
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(USED)
+def test_twice_the_prices_are_twice_the_exact_amounts(cells: list[dict[str, str]]) -> None:
+    def doubled(text: str) -> str:
+        def twice(match: re.Match[str]) -> str:
+            return f"{match[1]}{Decimal(match[2]) * 2}"
+
+        return re.sub(r"((?:price|fee|connect|at-least|at-most|\d\d): ?)(\d+\.\d+)", twice, text)
+
+    cells = [cell for cell in cells if cell["item"] != "FACTORED"]  # a product of tables is rounded, as a price
+    money = ("prices", "tiered", "volume", "packs", "out")
+    changed = {f"rates/{name}.yaml": doubled(books._FILES[f"rates/{name}.yaml"]) for name in money}
+    once, twice = billed("usage", cells), bill(book(changed), usage=rows(*cells) if cells else rows())
+
+    def exact(found: Preview) -> dict[tuple[str, str, str, str], Fraction]:
+        return {
+            (row["account"], row["id"], row["component"], row["item"]): Fraction(
+                row["quantity"] * row["price"], 10 ** (row["digits"] + row["price_digits"])
+            )
+            for row in found.entries.iter_rows(named=True)
+        }
+
+    assert exact(twice) == {key: 2 * value for key, value in exact(once).items()}
+
+
+def test_an_account_that_used_nothing_is_charged_the_fee_of_the_first_tier_and_nothing_else() -> None:
+    cells = [{"id": "a", "account": "acme", "item": "TIERED", "at": "2026-10-05T12:00", "quantity": "0"}]
+    assert [line.amount for line in billed("usage", cells).assembled[0].invoice.lines] == [0, 500]
