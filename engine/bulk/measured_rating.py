@@ -284,10 +284,14 @@ class _Rating:
         """The number of the price in force for each row."""
         frame = self.measured.frame
         facets = [name for name in table.facets if name != "window"]
+
+        def said(name: str) -> pl.Series:
+            return frame[name].gather(rows.row) if name in frame.columns else pl.Series([""]).new_from_index(0, len(rows))
+
         cases = pl.DataFrame(
             {
                 "site": frame["site"].gather(rows.row), "item": self.items.gather(rows.row), "window": pl.Series(rows.window, dtype=pl.String),
-                "day": rows.day, **{f"c {name}": frame[name].gather(rows.row) if name in frame.columns else pl.Series([""]).new_from_index(0, len(rows)) for name in facets},
+                "day": rows.day, **{f"c {name}": said(name) for name in facets},
             }
         )  # fmt: skip
         names = [name for name in cases.columns if name != "day"]
@@ -299,13 +303,13 @@ class _Rating:
         points = np.full(len(rows), -1, dtype=np.int64)
         for number, row in enumerate(distinct.iter_rows(named=True)):
             mine = slice(edges[number], edges[number + 1])
-            said = {name: row[f"c {name}"] for name in facets} | ({"window": row["window"]} if "window" in table.facets else {})
-            starts, made = self._stretches(table, row["site"], row["item"], said, finder)
+            key = {name: row[f"c {name}"] for name in facets} | ({"window": row["window"]} if "window" in table.facets else {})
+            starts, made = self._stretches(table, row["site"], row["item"], key, finder)
             place = np.searchsorted(starts, days[mine], side="right") - 1
             points[at[mine]] = ints(made)[place]
             if bool((points[at[mine]] < 0).any()):
                 day = int(days[mine][points[at[mine]] < 0].min())
-                self._refuse(table, row["site"], row["item"], said, day)
+                self._refuse(table, row["site"], row["item"], key, day)
         return points
 
     def _stretches(
@@ -380,7 +384,8 @@ class _Rating:
         kind = self.measured.kind
         if kind.unit not in _SECONDS:
             raise RatingError(
-                f"`{table.table}` ({table.source}) is priced by windows, and {kind.kind} is in {kind.unit}, not in time.\nGive the item a table without `window`."
+                f"`{table.table}` ({table.source}) is priced by windows, and {kind.kind} is in {kind.unit}, "
+                f"not in time.\nGive the item a table without `window`."
             )
         lines, zone, runs = self._clock(rows, table)
         first = replace(rows, window=[runs.name(int(code)) for code in runs.code_at(lines, zone, rows.start)])
@@ -404,7 +409,8 @@ class _Rating:
         exact = rows.quantity * unit
         if bool((exact % 10**digits).any()):
             raise RatingError(
-                f"{self.measured.kind.kind}: a length is not a whole number of seconds, and its price depends on the time of day.\nRound it where it is recorded."
+                f"{self.measured.kind.kind}: a length is not a whole number of seconds, and its price depends on the "
+                f"time of day.\nRound it where it is recorded."
             )
         seconds = exact // 10**digits
         for number in np.unique(points).tolist():
@@ -590,7 +596,8 @@ class _Rating:
             said = self.book.terms_on(point.site, _window_start(day_of(day), point.table.over)).get(allowance)
             if not isinstance(said, Decimals):
                 raise RatingError(
-                    f"{point.rate.source}: the allowance is the term `{allowance}`, which is no number at {point.site}.\nDeclare it with `type: number`."
+                    f"{point.rate.source}: the allowance is the term `{allowance}`, which is no number at {point.site}.\n"
+                    f"Declare it with `type: number`."
                 )
             allowance = said
         edge = _exact(allowance, digits)

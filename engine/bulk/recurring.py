@@ -6,6 +6,7 @@ from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -89,7 +90,7 @@ def _rows(book: RuleBook, fee: Fee, since: date, until: date, finder: RateFinder
             if fee.prorate and fee.each != "once"
             else [first, stop]
         )
-        stretches = [(one, two, _held(fee, one)) for one, two in zip(days, days[1:], strict=False)]
+        stretches = [(one, two, _held(fee, one)) for one, two in pairwise(days)]
         exact = [
             Fraction((two - one).days, whole) * held if fee.prorate else held for one, two, held in stretches
         ]  # fmt: skip

@@ -21,7 +21,7 @@ from engine.steps.rate import Rater
 from tests.agency.sample import agency, sample
 
 WHOLE = Period(date(2024, 9, 1), date(2026, 11, 1), "2024-09-01-to-2026-11-01")
-CEILINGS = {"contract-start", "ceiling"}  # a ceiling is applied to an invoice, not rated; `tests/demo` holds it
+CEILINGS = {"contract-start", "ceiling", "msp-percent"}  # these move an invoice, and are not rated; `tests/demo` holds them
 pytestmark = pytest.mark.slow
 
 

@@ -229,7 +229,7 @@ def test_the_month_has_over_two_thousand_shifts_at_every_site_and_for_every_role
     rows = october(book())
     assert len({row["id"] for row in rows}) > 2_400
     assert {row["site"] for row in rows} >= set(book().sites)
-    assert {row["item"] for row in rows} >= set(book().items) - {"ORIENT", "ONCALL", "CEILING"}
+    assert {row["item"] for row in rows} >= set(book().items) - {"ORIENT", "ONCALL", "CEILING", "MSP"}
     assert {row["status"] for row in rows} == {"completed", "cancelled", "no-show", "orientation", "on-call", "call-back"}
     assert rows == october(book())
     assert {name for row in rows for name in row} <= set(COLUMNS)

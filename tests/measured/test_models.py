@@ -191,5 +191,5 @@ def test_a_cycle_that_begins_on_the_31st_begins_on_the_last_day_of_shorter_month
           - { fee: plan, item: PLAN, each: month, from: 2026-08-31, anchor: 2026-08-31 }
     """
     rules = book(acme(fees))
-    assert [row for row in bill(rules, "2026-09").assembled[0].backup["id"].to_list()] == ["acme/plan/2026-09-30"]
-    assert [row for row in bill(rules, "2026-10").assembled[0].backup["id"].to_list()] == ["acme/plan/2026-10-31"]
+    assert bill(rules, "2026-09").assembled[0].backup["id"].to_list() == ["acme/plan/2026-09-30"]
+    assert bill(rules, "2026-10").assembled[0].backup["id"].to_list() == ["acme/plan/2026-10-31"]

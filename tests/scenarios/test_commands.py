@@ -218,10 +218,10 @@ def test_the_demo_bills_a_month_and_ends_with_what_to_try_next(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     read = int(re.search(r"([\d,]+) rows read", done.stdout)[1].replace(",", ""))  # type: ignore[index]  # it is there
     assert read > 2_000
-    assert "12 documents" in done.stdout
+    assert "14 documents" in done.stdout
     assert "held: " in done.stdout
     assert "rejected: " in done.stdout
-    assert len(list((folder / "out" / "2026-10").glob("*.pdf"))) == 12
+    assert len(list((folder / "out" / "2026-10").glob("*.pdf"))) == 14
     for commit in git(folder, "log", "--format=%h").split():
         git(folder, "checkout", "-q", commit)
         assert inforce("check", folder).returncode == 0
