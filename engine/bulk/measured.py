@@ -519,11 +519,16 @@ class _Chunk:
             if not len(rows):
                 continue
             table = zone_table(zone, first, last)
-            utc, gap, twice, wrong = table.to_utc(local[rows], offset[rows])
-            at[rows] = utc
-            day[rows] = local[rows] // DAY_SECONDS if midnights else (utc + table.offset_at(utc)) // DAY_SECONDS
-            if not midnights:
-                self._clocks(name, rows, gap, twice, wrong)
+            instants = local[rows]
+            clocks = np.flatnonzero(offset[rows] != 0)  # a time in UTC is an instant, whatever the site's clock shows
+            if len(clocks):
+                mine = rows[clocks]
+                utc, gap, twice, wrong = table.to_utc(local[mine], offset[mine])
+                instants[clocks] = utc
+                if not midnights:
+                    self._clocks(name, mine, gap, twice, wrong)
+            at[rows] = instants
+            day[rows] = local[rows] // DAY_SECONDS if midnights else (instants + table.offset_at(instants)) // DAY_SECONDS
         self.at, self.day = at, day
 
     def _clocks(self, name: str, rows: Ints, gap: Bools, twice: Bools, wrong: Bools) -> None:

@@ -258,9 +258,10 @@ class _Rating:
             self._check_unit(table, mine)
             if "window" in table.facets:
                 mine = self._pieces(mine, table, finder)
+                mine.point = self._points(mine, table, finder)
             else:
-                mine = replace(mine, quantity=self._billed(mine, table, self._points(mine, table, finder)))
-            mine.point = self._points(mine, table, finder)
+                points = self._points(mine, table, finder)
+                mine = replace(mine, point=points, quantity=self._billed(mine, table, points))
             found.append((mine, table))
         return found
 
@@ -548,9 +549,10 @@ class _Rating:
         after = before + rows.quantity
         charged = self.measured.charged[rows.row]
         ends = self._window_ends(rows, table.over)
-        for number in np.unique(rows.point).tolist() if len(rows) else []:
+        alike = self._alike(rows)
+        for number in np.unique(alike).tolist() if len(rows) else []:
             point = self.points[number]
-            here = np.flatnonzero((rows.point == number) & charged)
+            here = np.flatnonzero((alike == number) & charged)
             mine = _take(rows, here)
             if table.model == "package":
                 self._packages(mine, before[here], after[here], point, digits)
@@ -567,6 +569,15 @@ class _Rating:
                 )  # fmt: skip
         if table.model == "graduated":
             self._tier_fees(rows, table, group, after, ends)
+
+    def _alike(self, rows: _Rows) -> Ints:
+        """For each row the first point that prices as its own does; an allowance that is a term may differ from point to point."""
+        first: dict[object, int] = {}
+        table = []
+        for number, point in enumerate(self.points):
+            own = number if isinstance(point.scheme.allowance, str) else -1
+            table.append(first.setdefault((point.table.table, point.price, point.scheme, own), number))
+        return ints(table)[rows.point] if len(rows) else ints([])
 
     def _packages(self, rows: _Rows, before: Ints, after: Ints, point: Point, digits: int) -> None:
         size = _exact(point.scheme.package or Decimals(1, 0), digits)
