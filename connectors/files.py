@@ -105,12 +105,13 @@ def _read(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
         raise ActivityFileError(
             shown, f"{path.suffix or 'no suffix'!r} is not a kind of file inforce reads", "Give .csv, .ndjson or .parquet files"
         )
-    numbered = pl.int_range(2, len(frame) + 2, dtype=pl.Int64, eager=True)
+    first = 1 if path.suffix.lower() in (".ndjson", ".jsonl") else 2  # where there is a header, it is row 1
+    numbered = pl.int_range(first, len(frame) + first, dtype=pl.Int64, eager=True)
     return frame.with_columns(pl.lit(shown).alias("file"), numbered.alias("row"))
 
 
 def _ndjson(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
-    """One JSON object a line; numbers keep the digits they are written with. Row 2 is the first line, as in a file with a header."""
+    """One JSON object a line; numbers keep the digits they are written with."""
     text = _text(path, shown)
     if text and not text.endswith("\n"):
         raise ActivityFileError(
@@ -118,7 +119,7 @@ def _ndjson(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
         )
     known = {column.header: column.column for column in kind.columns}
     data: dict[str, list[str]] = {column.column: [] for column in kind.columns}
-    for number, line in enumerate(text.splitlines(), start=2):
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             said = json.loads(line, parse_float=str, parse_int=str, object_pairs_hook=_once)
         except ValueError as error:

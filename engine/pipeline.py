@@ -288,7 +288,7 @@ def _measured_fates(book: RuleBook, measured: Sequence[tuple[Gathered, MeasuredR
 def _billed(gathered: Gathered, rated: MeasuredRated) -> int:
     events = gathered.measured.frame["events"]
     stopped = sum(int(events[row]) for row in rated.stopped)
-    return int(events.filter(pl.Series(gathered.measured.charged)).sum()) - stopped
+    return int(events.filter(pl.Series(rated.charged)).sum()) - stopped
 
 
 def _together(hashes: list[tuple[str, str]]) -> str:

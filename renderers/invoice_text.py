@@ -119,7 +119,7 @@ def _subtotal(widths: _Widths, group: Group) -> Iterator[str]:
 
 def _totals(document: Document, page: View) -> Iterator[str]:
     currency = document.invoice.currency
-    taxes = [(f"Tax {kind} {rate} on {base}", tax) for kind, rate, base, tax in page.taxes]
+    taxes = [(f"{name} on {base}", tax) for name, base, tax in page.taxes]
     due = [("Amount due", page.due)] if page.due else []
     width = _widest([page.total, *(text for _, text in [*taxes, *page.totals, *page.balance, *due])])
     yield "=" * WIDTH

@@ -9,7 +9,7 @@ from renderers.characters import spreadsheet_text
 
 COLUMNS = (
     "line", "section", "section_name", "item", "description", "unit",
-    "quantity", "price", "amount", "service_from", "service_to", "currency",
+    "quantity", "price", "amount", "service_from", "service_to", "currency", "tax_rate", "tax",
 )  # fmt: skip
 
 
@@ -29,4 +29,6 @@ def _cells(document: Document, line: LineItem) -> tuple[str, ...]:
         line.service_from.isoformat(),
         line.service_to.isoformat(),
         document.invoice.currency,
+        line.tax_rate or "",
+        "" if line.tax is None else decimal_text(line.tax, document.invoice.digits),
     )

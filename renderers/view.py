@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
-from engine.invoice import BackupRow, Document, Envelope, Invoice, LineItem
+from engine.invoice import BackupRow, Document, Envelope, Invoice, LineItem, TaxTotal
 from engine.money import Decimals, decimal_text
 from engine.problems import InvariantError
 
@@ -97,7 +97,7 @@ class View:
     groups: tuple[Group, ...]
     totals: tuple[tuple[str, str], ...]
     total: str
-    taxes: tuple[tuple[str, str, str, str], ...]
+    taxes: tuple[tuple[str, str, str], ...]
     balance: tuple[tuple[str, str], ...]
     due: str
     backing: tuple[Backing, ...]
@@ -121,7 +121,7 @@ def view(document: Document) -> View:
         groups=tuple(_groups(document)),
         totals=(("Net", invoice.money(invoice.net)), ("Tax", invoice.money(invoice.tax))) if invoice.taxes else (),
         total=invoice.money(invoice.total),
-        taxes=tuple((tax.tax_class, tax.rate, invoice.money(tax.base), invoice.money(tax.tax)) for tax in invoice.taxes),
+        taxes=tuple((_tax_name(tax), invoice.money(tax.base), invoice.money(tax.tax)) for tax in invoice.taxes),
         balance=_balance(invoice, envelope),
         due=due,
         backing=backing,
@@ -179,6 +179,13 @@ def _balance(invoice: Invoice, envelope: Envelope) -> tuple[tuple[str, str], ...
     return tuple((name, text) for name, text in steps if text)
 
 
+def _tax_name(tax: TaxTotal) -> str:
+    """A tax category in words: VAT 20%, included; no tax: reverse charge."""
+    if tax.reason:
+        return f"No tax ({tax.reason})"
+    return f"{tax.name or 'Tax'} {tax.rate}{', included,' if tax.included else ''}"
+
+
 def _money(invoice: Invoice, minor: int | None) -> str:
     return "" if minor is None else invoice.money(minor)
 
@@ -217,6 +224,8 @@ def _notes(invoice: Invoice, line: LineItem) -> Iterable[str]:
     """What stands small below a description: references, what the line corrects and why, days outside the period."""
     if line.service_from < invoice.start or line.service_to >= invoice.end:
         yield f"Service {period_text(line.service_from, line.service_to + timedelta(days=1))}"
+    if line.tax:
+        yield f"Tax {line.tax_rate}: {invoice.money(line.tax)}"
     if line.refs:
         yield " · ".join(f"{name} {value}" for name, value in line.refs)
     if line.corrects:

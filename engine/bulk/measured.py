@@ -23,6 +23,7 @@ _NUMBER = r"^-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?$"
 _HIDDEN = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 _MICRO = 6  # digits in which quantities are read
 _SAFE = 2**62
+_NAMES = ("account", "site", "item")
 _SUMS_MAX = 1_000_000
 _REJECTS_MAX = 10_000  # more are counted, not listed
 ROLLED = "sum"  # the source of rows that are sums of others
@@ -150,12 +151,12 @@ class _Reader:
     def summed(self, chunks: Chunks) -> MeasuredReadings:
         """Rows of one day that agree in all that rules read, as one; ids that come twice are settled by themselves first."""
         sums, hashes, odd = self._pass(chunks, None)
-        twice = hashes.filter(hashes.is_duplicated())
+        twice = _twice(hashes)
         settled = self._no_settled()
         if len(twice) or odd:
             self.read, self.rejected, self.rejects = 0, 0, []
             kept: list[pl.DataFrame] = []
-            sums, _, _ = self._pass(chunks, kept, twice.unique())
+            sums, _, _ = self._pass(chunks, kept, twice)
             live, settled = self._settled(pl.concat(kept))
             sums = [*sums, self._sums(live)]
         frame = self._sums(pl.concat(sums)) if sums else self._sums(self._typed(generated(self.kind, [])))
@@ -168,9 +169,10 @@ class _Reader:
         sums: list[pl.DataFrame] = []
         hashes: list[pl.Series] = []
         odd = False
+        sourced = any(column.column == "source" for column in self.kind.columns)
         for chunk in chunks():
             typed = self._typed(chunk)
-            ids = typed.select(pl.struct("source", "id").hash().alias("hash"))["hash"]
+            ids = typed.select((pl.struct("source", "id") if sourced else pl.col("id")).hash().alias("hash"))["hash"]
             unusual = typed.select(((pl.col("revision") != 1) | (pl.col("withdrawn") == "yes")).alias("odd"))["odd"]
             odd |= bool(unusual.any())
             if kept is not None and twice is not None:
@@ -184,7 +186,7 @@ class _Reader:
         return sums, pl.concat(hashes) if hashes else pl.Series([], dtype=pl.UInt64), odd
 
     def _sums(self, frame: pl.DataFrame) -> pl.DataFrame:
-        keys = ["site", "item", "day", "refs", *self._texts()]
+        keys = ["site", "item", "day", *(["refs"] if self.kind.references else []), *self._texts()]
         measures = [
             name
             for name in ("quantity", "amount")
@@ -198,6 +200,8 @@ class _Reader:
             if max(_largest(found[name]) for name in measures) >= _SAFE:
                 raise InvariantError(f"the sums of {self.kind.kind} are beyond what an invoice can hold; check the quantities")
             found = found.with_columns(pl.col(measures).cast(pl.Int64))
+        if "refs" not in keys:
+            found = found.with_columns(refs=pl.lit(""))
         if "amount" not in measures:
             found = found.with_columns(pl.lit(None, dtype=pl.Int64).alias("amount"))
         return found
@@ -366,6 +370,8 @@ class _Chunk:
             empty = cells == ""
             if column.required and empty.any():
                 self.reject("A101", empty, name, "the cell is empty", "Every row needs a value here")
+            if name in _NAMES:
+                continue  # what they name is looked up
             if column.type == "id":
                 self._shape(name, ID, "an id has letters, digits and . _ : / - only, at most 64", "Export the id itself")
             elif column.type == "text":
@@ -439,39 +445,23 @@ class _Chunk:
             )
             return
         account = self.raw["account"]
-        self.reject(
-            "A103",
-            ~(account.is_in(list(self.book.accounts)) | (account == "")),
-            "account",
-            "the account '{value}' is not in the rule book",
-            "Add a file for it",
-            self.book.accounts,
-        )
+        implied = account.replace_strict(list(own), list(own.values()), default="", return_dtype=pl.String)
+        if "site" not in self.declared and not (implied == "").any():
+            self.site = implied
+            return
+        known = account.is_in(list(self.book.accounts)) | (account == "")
+        self.reject("A103", ~known, "account", "the account '{value}' is not in the rule book", "Add a file for it", self.book.accounts)
         site = self.raw["site"] if "site" in self.declared else pl.Series("site", [""]).new_from_index(0, len(self.raw))
-        implied = account.replace_strict(list(own), list(own.values()), default="", return_dtype=pl.String) if own else site
         self.site = pl.select(pl.when(site != "").then(site).otherwise(implied).alias("site")).to_series()
-        self.reject(
-            "A103", self.site == "", "account", "account '{value}' has several sites, and the row names none", "Fill in the site"
-        )
-        self.reject(
-            "A103",
-            ~self.site.is_in(list(self.book.sites)),
-            "site" if "site" in self.declared else "account",
-            "the site '{value}' is not in the rule book",
-            "Add it to an account",
-            self.book.sites,
-        )
+        self.reject("A103", self.site == "", "account", "account '{value}' has several sites, and the row names none", "Fill in the site")
+        unknown = ~self.site.is_in(list(self.book.sites))
+        column = "site" if "site" in self.declared else "account"
+        self.reject("A103", unknown, column, "the site '{value}' is not in the rule book", "Add it to an account", self.book.sites)
         if "site" in self.declared:
-            owner = self.site.replace_strict(
-                list(self.book.sites), [each.account for each in self.book.sites.values()], default="", return_dtype=pl.String
-            )
-            self.reject(
-                "A103",
-                (account != "") & (owner != account),
-                "site",
-                "the site '{value}' is not one of this account",
-                "Correct one of them",
-            )
+            owners = {each.site: each.account for each in self.book.sites.values()}
+            owner = self.site.replace_strict(list(owners), list(owners.values()), default="", return_dtype=pl.String)
+            other = (account != "") & (owner != account)
+            self.reject("A103", other, "site", "the site '{value}' is not one of this account", "Correct one of them")
 
     def _moments(self) -> None:
         """The dating moment in UTC seconds, and its local day at the site."""
@@ -625,6 +615,13 @@ class _Chunk:
                 **{name: own(name, "") for name in texts}, "file": raw["file"], "row": raw["row"],
             }
         )  # fmt: skip
+
+
+def _twice(hashes: pl.Series) -> pl.Series:
+    """The hashes that come more than once, each once."""
+    ordered = np.sort(hashes.to_numpy())
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    return pl.Series(np.unique(again), dtype=pl.UInt64)
 
 
 def _largest(column: pl.Series) -> int:

@@ -55,7 +55,7 @@ class MeasuredRated:
 
     Columns: row, segment, component, note, quantity, quantity_digits, unit, price, price_digits, item, day, text (the template of the
     description with all but `{listed}` filled in), origin, start, end, point. `stopped` gives the fate and rule of rows that are not billed,
-    `decided[slot]` for each row which decision it got, and the decisions.
+    `decided[slot]` for each row which decision it got, and the decisions. `charged` are the rows that may have charges.
     """
 
     measured: Measured
@@ -63,6 +63,7 @@ class MeasuredRated:
     points: tuple[Point, ...]
     stopped: Mapping[int, tuple[FateName, str]]
     decided: Mapping[str, tuple[Ints, tuple[Decision, ...]]]
+    charged: Bools
 
 
 class MeasuredRating:
@@ -124,7 +125,7 @@ class _Rating:
         mine = {row: fate for row, fate in stopped.items() if self.mine[row] and self.measured.charged[row]}
         if len(frame) != len(billed):
             raise InvariantError("rows were lost while policies decided; nothing was written")
-        return MeasuredRated(self.measured, charges, tuple(self.points), mine, self.decided)
+        return MeasuredRated(self.measured, charges, tuple(self.points), mine, self.decided, self.measured.charged & self.mine)
 
     def _accounts(self) -> Ints:
         sites = {site.site: number for number, site in enumerate(self.book.sites.values())}
@@ -310,7 +311,8 @@ class _Rating:
             points[at[mine]] = ints(made)[place]
             if bool((points[at[mine]] < 0).any()):
                 day = int(days[mine][points[at[mine]] < 0].min())
-                self._refuse(table, row["site"], row["item"], key, day)
+                lost = int(rows.row[at[mine][points[at[mine]] < 0][0]])
+                self._refuse(table, row["site"], row["item"], key, day, lost)
         return points
 
     def _stretches(
@@ -348,12 +350,14 @@ class _Rating:
             scheme = replace(scheme, tiers=tuple(replace(tier, price=priced(tier.price)) for tier in scheme.tiers))
         return Point(table, self.book.items[item], site, rate, tuple(factors), priced(rate.value), scheme, window)
 
-    def _refuse(self, table: RateTable, site: str, item: str, facets: Mapping[str, str], day: int) -> None:
+    def _refuse(self, table: RateTable, site: str, item: str, facets: Mapping[str, str], day: int, lost: int) -> None:
         said = "".join(f", {name} {value or 'empty'}" for name, value in facets.items())
         near = [row for row in table.rows.values() if row.key.get("item", item) == item][:3] or list(table.rows.values())[:3]
         shown = "; ".join(f"{row.id} from {row.prices[0].start} at {row.source}" for row in near) or "none, the table is empty"
+        where = self.measured.frame.row(lost, named=True)
         raise NoRateError(
-            f"{table.source}: no price for {item!r} is in force at {site}{said} on {day_of(day)}.\nThe nearest rows are: {shown}.\n"
+            f"{table.source}: no price for {item!r} is in force at {site}{said} on {day_of(day)} "
+            f"({where['file']} row {where['row']}, {self.measured.kind.kind} {where['id']}).\nThe nearest rows are: {shown}.\n"
             f"Add a price that starts on or before {day_of(day)}, or correct the activity."
         )
 
@@ -742,7 +746,7 @@ class _Rating:
                     **dict(zip(columns, map(str, case[2:]), strict=True)),
                 }
                 name = item.description.format_map({"name": item.name, **given}) if item.description else item.name
-                if case[1] and not template:
+                if case[1] and case[1] != OTHERWISE and not template:
                     name = texts.in_window.format_map({**given, "name": name, "window": case[1]})
                 pattern = getattr(texts, template) if template else "{name}"
                 made[case] = pattern.format_map({**given, "name": name, **words})

@@ -113,7 +113,9 @@ def activity_files() -> dict[str, bytes]:
     files = {}
     for month in MONTHS:
         name = f"2026-{month:02}"
-        files[f"call-{name}.csv"] = as_csv(each for each in numbered if each[1].start.startswith(name) and each[1].source == "reading")
+        files[f"call-{name}.csv"] = as_csv(
+            each for each in numbered if each[1].start.startswith(name) and each[1].source == "reading"
+        )
     for quarter in (3, 4):
         months = {f"2026-{month:02}" for month in MONTHS if (month + 2) // 3 == quarter}
         mine = (each for each in numbered if each[1].start[:7] in months and each[1].source == "lyon")

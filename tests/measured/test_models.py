@@ -111,8 +111,8 @@ def test_an_event_is_split_where_windows_begin_and_end() -> None:
     """Friday 21:30 to Saturday 06:30: half an hour at 0.20, eight at 0.06, half of one at 0.10 (weekend)."""
     found = bill(book(), call=rows(call("a", "TALK", "2026-10-09T21:30", "32400")))
     assert lines(found) == [
+        ("Talk", "30.0000", "minute", "0.20", "6.00"),
         ("Talk, night", "480.0000", "minute", "0.06", "28.80"),
-        ("Talk, otherwise", "30.0000", "minute", "0.20", "6.00"),
         ("Talk, weekend", "30.0000", "minute", "0.10", "3.00"),
     ]
 

@@ -107,7 +107,7 @@ def test_taxes_and_balance_are_shown_when_known() -> None:
     text = invoice_text.render(replace(document, invoice=replace(document.invoice, taxes=taxes))).decode()
 
     for words in (
-        "Tax standard 0.0825 on",
+        "Tax 0.0825 on",
         "Net ",
         "Balance brought forward",
         "-50.00 USD",
