@@ -201,6 +201,36 @@ def explain(
     _print(json.dumps(derivation, indent=2, ensure_ascii=False) if as_json else render_explanation(derivation, rows))
 
 
+@app.command()
+def overage(
+    period: Annotated[str, typer.Argument(help="The last of the months, such as 2026-10.")],
+    workspace: WorkspaceOption = Path(),
+    months: Annotated[int, typer.Option("--months", min=1, max=24, help="How many months.")] = 3,
+    account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Only this account (repeatable).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what accounts have included and what they use, month by month."""
+    from engine.dates import parse_period
+    from engine.overage import overage as use_of
+    from renderers.overage_text import render_overage
+
+    last = parse_period(period).start
+    month = last.year * 12 + last.month - 1
+    names = [f"{number // 12}-{number % 12 + 1:02}" for number in range(month - months + 1, month + 1)]
+    space, book = _open(workspace)
+    found = use_of(book, [_preview(space, book, parse_period(name), (), tuple(account or ())) for name in names])
+    if as_json:
+        import json
+
+        _print(
+            json.dumps(
+                {"schema": "inforce.overage/1", "periods": names, "accounts": [each.canonical() for each in found]}, indent=2
+            )
+        )
+    else:
+        _print(render_overage(found))
+
+
 # --- what the commands share ------------------------------------------------------------------------------------------------
 
 

@@ -450,13 +450,19 @@ class _Chunk:
             self.site = implied
             return
         known = account.is_in(list(self.book.accounts)) | (account == "")
-        self.reject("A103", ~known, "account", "the account '{value}' is not in the rule book", "Add a file for it", self.book.accounts)
+        self.reject(
+            "A103", ~known, "account", "the account '{value}' is not in the rule book", "Add a file for it", self.book.accounts
+        )
         site = self.raw["site"] if "site" in self.declared else pl.Series("site", [""]).new_from_index(0, len(self.raw))
         self.site = pl.select(pl.when(site != "").then(site).otherwise(implied).alias("site")).to_series()
-        self.reject("A103", self.site == "", "account", "account '{value}' has several sites, and the row names none", "Fill in the site")
+        self.reject(
+            "A103", self.site == "", "account", "account '{value}' has several sites, and the row names none", "Fill in the site"
+        )
         unknown = ~self.site.is_in(list(self.book.sites))
         column = "site" if "site" in self.declared else "account"
-        self.reject("A103", unknown, column, "the site '{value}' is not in the rule book", "Add it to an account", self.book.sites)
+        self.reject(
+            "A103", unknown, column, "the site '{value}' is not in the rule book", "Add it to an account", self.book.sites
+        )
         if "site" in self.declared:
             owners = {each.site: each.account for each in self.book.sites.values()}
             owner = self.site.replace_strict(list(owners), list(owners.values()), default="", return_dtype=pl.String)
