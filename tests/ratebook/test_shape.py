@@ -281,8 +281,9 @@ def test_the_verdict_on_near_misses_of_a_rate_table_is_that_of_jsonschema(data: 
 
 
 def documents() -> Iterator[tuple[str, Json]]:
-    """Every file of the sample and of the example agency as plain data, with its kind."""
-    real = {str(path): path.read_bytes() for top in ("rates", "rules") for path in sorted((ROOT / top).rglob("*.yaml"))}
+    """Every file of the sample, of the example agency and of the other examples as plain data, with its kind."""
+    tops = [folder / top for folder in (ROOT, *sorted((ROOT / "examples").iterdir())) for top in ("rates", "rules")]
+    real = {str(path): path.read_bytes() for top in tops for path in sorted(top.rglob("*.yaml"))}
     for path, data in {**sample_files(), **real}.items():
         found = read(path, data)
         assert isinstance(found, Mapping), path
