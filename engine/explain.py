@@ -16,7 +16,7 @@ from engine.bulk.programs import PieceKind
 from engine.bulk.texts import local_texts
 from engine.canonical import Json
 from engine.dates import day_of, duration_text
-from engine.money import Decimals, decimal_text
+from engine.money import CURRENCY_DIGITS, Decimals, decimal_text
 from engine.pipeline import Preview
 from engine.ports import Archive
 from engine.problems import InforceError, InvariantError, Source
@@ -151,6 +151,14 @@ class _MeasuredTelling:
             found.setdefault(str(told), told)
         return list(found.values())
 
+    def _measure(self, activity: Mapping[str, Any]) -> dict[str, Json]:
+        """What a row says: its quantity, or its amount."""
+        measured = self.rated.measured
+        if measured.kind.rated_by != "quantity" and activity["amount"] is not None:
+            currency = self.book.accounts[self.book.sites[activity["site"]].account].currency
+            return {"measured": decimal_text(int(activity["amount"]), CURRENCY_DIGITS[currency]), "unit": currency}
+        return {"measured": decimal_text(int(activity["quantity"]), measured.digits), "unit": measured.kind.unit}
+
     def row(self, charge: int, cells: Mapping[str, Any], digits: int) -> dict[str, Json]:
         """One backup row with the activity behind it."""
         place = charge - self.start
@@ -164,10 +172,20 @@ class _MeasuredTelling:
             "basis": "measured", "id": activity["id"], "source": activity["source"], "revision": activity["revision"], "file": where,
             "worker": activity["worker"], "component": cells["component"], "segment": cells["segment"], "start": cells["start"],
             "end": cells["end"], "service_day": cells["service_day"], "note": cells["note"], "events": activity["events"],
-            "measured": decimal_text(int(activity["quantity"]), self.rated.measured.digits), "unit": self.rated.measured.kind.unit,
+            **self._measure(activity),
             "decisions": decisions, "quantity": cells["quantity"], "price": cells["price"], "exact": cells["exact"],
             "amount": decimal_text(int(cells["amount"]), digits),
         }  # fmt: skip
+
+
+def percent_text(percent: Decimals) -> str:
+    """A fraction as a percentage."""
+    text = str(
+        Decimals(percent.units, max(percent.digits - 2, 0))
+        if percent.digits >= 2
+        else Decimals(percent.units * 10 ** (2 - percent.digits), 0)
+    )
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
 def scheme_text(scheme: Scheme, unit: str) -> str:
@@ -183,7 +201,7 @@ def scheme_text(scheme: Scheme, unit: str) -> str:
             if scheme.allowance
             else []
         ),
-        *([f"{scheme.percent.fraction() * 100} %"] if scheme.percent else []),
+        *([f"{percent_text(scheme.percent)}"] if scheme.percent else []),
         *([f"at least {scheme.at_least}"] if scheme.at_least else []),
         *([f"at most {scheme.at_most}"] if scheme.at_most else []),
         *([f"{scheme.connect} for each"] if scheme.connect else []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
@@ -12,6 +13,15 @@ from engine.money import CURRENCY_DIGITS, Decimals, decimal_text
 
 SCHEMA = "inforce.invoice/1"
 Origin = Literal["rated", "window", "derived", "external", "manual", "reversal", "rebill"]
+
+
+_NUMBER = re.compile(r"(\d[\d,]*)")
+
+
+def reading_order(description: str) -> tuple[tuple[int, int | str], ...]:
+    """The order of descriptions on an invoice: numbers in them by their size, so that a tier from 2,000 stands before one from 10,000."""
+    parts = _NUMBER.split(description)
+    return tuple((0, int(part.replace(",", ""))) if place % 2 else (1, part) for place, part in enumerate(parts))
 
 
 @dataclass(frozen=True, slots=True)

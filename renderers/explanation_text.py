@@ -41,7 +41,7 @@ def _price(price: Told, told: Told) -> list[str]:
         lines = [f"  price      {price['model']}{window}", *_rate("price", base, told["unit"])]
         for factor in price["factors"]:
             lines += _rate("times", factor, "")
-        return [*lines, *([f"    {price['scheme']}"] if price["scheme"] else []), f"    -> {price['price']}"]
+        return [*lines, *([f"    {price['scheme']}"] if price["scheme"] else []), f"    -> {told['price']} per {told['unit']}"]
     lines = [f"  price      on {price['days']} (last day out)", *_rate("base price", base, told["unit"])]
     for premium in price["premiums"]:
         inputs = ", ".join(f"{name} = {each['value']}" for name, each in premium["inputs"].items())
@@ -76,7 +76,7 @@ def _row(row: Told, told: Told) -> list[str]:
     if row["basis"] == "measured":
         return _measured(row, told)
     if row["basis"] == "window":
-        by = "accumulator" if row.get("made_by", "window") == "window" else row["made_by"]
+        by = "accumulator" if row.get("made_by", "window") == "window" and row["worker"] else row.get("made_by", "window")
         worker = f"   worker {row['worker'] or 'none'}" if by == "accumulator" else ""
         return [
             f"  {row['id']}{worker}   {by} {row['accumulator']} at {row['source']}",

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from engine.invoice import BackupRow, Document, Envelope, Invoice, LineItem, TaxTotal
-from engine.money import Decimals, decimal_text
+from engine.money import Decimals, NumberError, decimal_text, parse_decimal
 from engine.problems import InvariantError
 
 MONTHS = (
@@ -121,7 +121,7 @@ def view(document: Document) -> View:
         groups=tuple(_groups(document)),
         totals=(("Net", invoice.money(invoice.net)), ("Tax", invoice.money(invoice.tax))) if invoice.taxes else (),
         total=invoice.money(invoice.total),
-        taxes=tuple((_tax_name(tax), invoice.money(tax.base), invoice.money(tax.tax)) for tax in invoice.taxes),
+        taxes=tuple(_taxes(invoice)),
         balance=_balance(invoice, envelope),
         due=due,
         backing=backing,
@@ -179,6 +179,13 @@ def _balance(invoice: Invoice, envelope: Envelope) -> tuple[tuple[str, str], ...
     return tuple((name, text) for name, text in steps if text)
 
 
+def _taxes(invoice: Invoice) -> Iterable[tuple[str, str, str]]:
+    """The breakdown by the name of the tax: categories that read the same are one."""
+    for name in dict.fromkeys(map(_tax_name, invoice.taxes)):
+        mine = [tax for tax in invoice.taxes if _tax_name(tax) == name]
+        yield name, invoice.money(sum(tax.base for tax in mine)), invoice.money(sum(tax.tax for tax in mine))
+
+
 def _tax_name(tax: TaxTotal) -> str:
     """A tax category in words: VAT 20%, included; no tax: reverse charge."""
     if tax.reason:
@@ -224,7 +231,7 @@ def _notes(invoice: Invoice, line: LineItem) -> Iterable[str]:
     """What stands small below a description: references, what the line corrects and why, days outside the period."""
     if line.service_from < invoice.start or line.service_to >= invoice.end:
         yield f"Service {period_text(line.service_from, line.service_to + timedelta(days=1))}"
-    if line.tax:
+    if line.tax and _is_own(line):
         yield f"Tax {line.tax_rate}: {invoice.money(line.tax)}"
     if line.refs:
         yield " · ".join(f"{name} {value}" for name, value in line.refs)
@@ -232,6 +239,16 @@ def _notes(invoice: Invoice, line: LineItem) -> Iterable[str]:
         yield f"Corrects {line.corrects[0]}, line {line.corrects[1]}"
     if line.reason:
         yield line.reason
+
+
+def _is_own(line: LineItem) -> bool:
+    """Whether the tax of a line is that of its own amount: of a tax that is rounded per category a line has a share."""
+    rate = (line.tax_rate or "").removesuffix("%")
+    try:
+        percent = parse_decimal(rate).fraction()
+    except NumberError:
+        return False
+    return abs(line.amount * percent / 100 - (line.tax or 0)) * 2 <= 1
 
 
 def _behind_lines(document: Document) -> tuple[Backing, ...]:

@@ -89,6 +89,11 @@ def with_line(assembled: Assembled, made: MadeLine) -> Assembled:
     return replace(assembled, invoice=body, backup=backup, charge=ints(np.r_[assembled.charge, nothing]))
 
 
+def taxed_on(line: LineItem) -> date:
+    """The day whose tax rate a line has: its first service day; of a line that is made of others or of a window its last."""
+    return line.service_from if line.origin in ("rated", "external") else line.service_to
+
+
 def without_zero_lines(assembled: Assembled) -> Assembled:
     """The invoice without lines that say nothing: of amount 0, and nothing of it or at no price. Their charges stay claimed."""
     invoice = assembled.invoice

@@ -21,7 +21,8 @@ from engine.ratebook.models import Share
 # `text` is the description, with `{listed}` where the values in `listed` belong; `fill` is the part of the quantity that fills up to a minimum.
 SCHEMA: Mapping[str, type[pl.DataType]] = {
     "account": pl.String, "split": pl.String, "section": pl.String, "kind": pl.String, "source": pl.String, "id": pl.String,
-    "segment": pl.Int64, "component": pl.String, "service_day": pl.String, "worker": pl.String, "start": pl.String, "end": pl.String,
+    "segment": pl.Int64, "component": pl.String, "service_day": pl.String, "last_day": pl.String, "worker": pl.String,
+    "start": pl.String, "end": pl.String,
     "item": pl.String, "note": pl.String, "quantity": pl.Int64, "digits": pl.Int64, "unit": pl.String, "price": pl.Int64,
     "price_digits": pl.Int64, "text": pl.String, "listed": pl.String, "fill": pl.Int64, "origin": pl.String, "refs": pl.String,
 }  # fmt: skip
@@ -48,6 +49,7 @@ def entries_of_rated(book: RuleBook, rated: Rated) -> pl.DataFrame:
             "account": account, "section": pl.Series(activity.site.values).gather(site),
             "kind": _same(activity.kind, count), "source": activity.source.gather(charges.row), "id": activity.id.gather(charges.row),
             "segment": charges.segment, "component": charges.component.series(), "service_day": day_texts(charges.day),
+            "last_day": day_texts(charges.day),
             "worker": activity.worker.take(charges.row).series(), "start": local(charges.start), "end": local(charges.end),
             "item": pl.Series(rated.items).gather(charges.item), "note": pl.Series(BASES).gather(charges.basis), "quantity": charges.quantity,
             "digits": np.full(count, charges.quantity_digits, dtype=np.int64), "unit": _same(book.kinds[activity.kind].unit, count),
@@ -103,7 +105,7 @@ def entries_of_measured(book: RuleBook, rated: MeasuredRated) -> pl.DataFrame:
         {
             "account": mine["account"], "section": mine["site"], "kind": _same(rated.measured.kind.kind, count), "source": mine["source"],
             "id": mine["id"], "segment": charges["segment"], "component": charges["component"],
-            "service_day": day_texts(charges["day"].to_numpy().astype(np.int64)), "worker": mine["worker"],
+            "service_day": day_texts(charges["day"].to_numpy().astype(np.int64)), "last_day": _last_days(charges, activity), "worker": mine["worker"],
             "start": _clock(book, mine["site"], charges, "start"), "end": _clock(book, mine["site"], charges, "end"), "item": charges["item"],
             "note": note, "quantity": charges["quantity"], "digits": charges["quantity_digits"], "unit": charges["unit"],
             "price": charges["price"], "price_digits": charges["price_digits"], "text": charges["text"], "listed": listed,
@@ -158,6 +160,12 @@ def _references(book: RuleBook, rated: Rated, count: int) -> pl.Series:
     values = {name: rated.activity.columns[name].take(rated.charges.row).series() for name in names}
     told = [pl.when(pl.col(name) != "").then(pl.lit(f"{name}=") + pl.col(name)).otherwise(None) for name in names]
     return pl.DataFrame(values).select(pl.concat_str(told, separator="|", ignore_nulls=True).alias("refs"))["refs"]
+
+
+def _last_days(charges: pl.DataFrame, activity: pl.DataFrame) -> pl.Series:
+    """The last day of what is charged: that of the part of a cycle, for fees; else the day itself."""
+    last = activity["last_day"].gather(charges["row"]) if "last_day" in activity.columns else charges["day"]
+    return day_texts(last.to_numpy().astype(np.int64))
 
 
 def _same(text: str, count: int) -> pl.Series:

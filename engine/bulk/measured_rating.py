@@ -23,7 +23,7 @@ from engine.dates import Period, day_of
 from engine.money import CURRENCY_DIGITS, Decimals, rounded
 from engine.problems import InvariantError
 from engine.ratebook.book import Item, RateTable, RuleBook
-from engine.ratebook.models import Over, Scheme
+from engine.ratebook.models import Over, Scheme, Tier
 from engine.ratebook.policies import Decider
 from engine.ratebook.resolver import Decision
 from engine.ratebook.slots import CompiledSlot, holds
@@ -598,7 +598,7 @@ class _Rating:
         if scheme.tiers:
             return [
                 (
-                    _exact(tier.start, digits), None if tier.end is None else _exact(tier.end, digits), tier.price, "tier",
+                    _exact(tier.start, digits), None if tier.end is None else _exact(tier.end, digits), tier.price, self._tier_text(tier),
                     {"from": _grouped(tier.start), "to": _grouped(tier.end) if tier.end else "on", "unit": point.table.unit},
                 )
                 for tier in scheme.tiers
@@ -618,6 +618,9 @@ class _Rating:
         edge = _exact(allowance, digits)
         free = Decimals(0, point.price.digits)
         return [(-(2**62), edge, free, "included", {}), (edge, None, point.price, "overage", {})]
+
+    def _tier_text(self, tier: Tier) -> str:
+        return "tier" if tier.end is not None or not self.book.texts.last_tier else "last_tier"
 
     def _volume(self, rows: _Rows, table: RateTable) -> None:
         """All of a window at the price of the tier that its whole quantity reaches; charged when the window ends."""
@@ -639,7 +642,18 @@ class _Rating:
             words = {"from": _grouped(tier.start), "to": _grouped(tier.end) if tier.end else "on", "unit": unit}
             mine = replace(_take(rows, some), point=np.full(len(some), rate[place], dtype=np.int64))
             price = np.full(len(some), tier.price.units, dtype=np.int64)
-            self._add(mine, "base", "", mine.quantity, digits, unit, price, tier.price.digits, "tier", words)
+            self._add(
+                mine,
+                "base",
+                "",
+                mine.quantity,
+                digits,
+                unit,
+                price,
+                tier.price.digits,
+                self._tier_text(tier),
+                words,
+            )
             if tier.fee is not None:
                 self._fee(rows, int(last[place]), int(rate[place]), tier.fee, words)
 

@@ -122,7 +122,7 @@ def _measured(book: RuleBook, unit: str, rows: list[dict[str, object]], period: 
     schema = {
         "source": pl.String, "id": pl.String, "revision": pl.Int64, "withdrawn": pl.String, "at": pl.Int64, "day": pl.Int64,
         "site": pl.String, "item": pl.String, "worker": pl.String, "quantity": pl.Int64, "amount": pl.Int64, "events": pl.Int64,
-        "refs": pl.String, "of": pl.String, "note": pl.String, "file": pl.String, "row": pl.Int64,
+        "refs": pl.String, "of": pl.String, "note": pl.String, "last_day": pl.Int64, "file": pl.String, "row": pl.Int64,
     }  # fmt: skip
     frame = pl.DataFrame(told, schema=schema).sort("at", "source", "id")
     inside = (frame["day"] >= day_number(period.start)) & (frame["day"] < day_number(period.end))
@@ -137,8 +137,8 @@ def _fee(row: dict[str, object]) -> Fee:
 
 
 def _told(book: RuleBook, row: dict[str, object]) -> dict[str, object]:
-    fee, day = _fee(row), row["day"]
-    if not isinstance(day, date):
+    fee, day, last = _fee(row), row["day"], row["to"]
+    if not isinstance(day, date) or not isinstance(last, date):
         raise InvariantError("a row of fees has no day; this is a fault of the engine")
     number = day_number(day)
     table = zone_table(book.sites[fee.site].zone, number, number)
@@ -148,5 +148,5 @@ def _told(book: RuleBook, row: dict[str, object]) -> dict[str, object]:
     return {
         "source": SOURCE, "id": f"{fee.account}/{fee.fee}/{day}", "revision": 1, "withdrawn": "no", "at": at, "day": number, "site": fee.site,
         "item": fee.item, "worker": "", "quantity": row["quantity"], "amount": None, "events": 1, "refs": refs, "of": fee.of,
-        "note": row["note"], "file": str(fee.source), "row": 0,
+        "note": row["note"], "last_day": day_number(last) - 1, "file": str(fee.source), "row": 0,
     }  # fmt: skip

@@ -518,7 +518,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class LineTexts:
-    """Templates of subject and descriptions; placeholders in braces, over ids and names of the book."""
+    """Templates of subject and descriptions; placeholders in braces, over ids and names of the book. Without `last_tier` it reads as others."""
 
     subject: str
     worked: str
@@ -529,6 +529,7 @@ class LineTexts:
     own_line: str
     source: Source
     tier: str = "{name}, {from} to {to} {unit}"
+    last_tier: str = ""
     included: str = "{name}, included"
     overage: str = "{name}, beyond the allowance"
     connect: str = "{name}, connection"

@@ -28,7 +28,7 @@ _NAMED = ("name", "item", "site")
 _BOUNDS = (*_NAMED, "from", "to", "unit")
 _MORE_PLACEHOLDERS = {
     **dict.fromkeys(("included", "overage", "connect", "minimum", "maximum", "markup"), _NAMED),
-    **dict.fromkeys(("tier", "fee"), _BOUNDS),
+    **dict.fromkeys(("tier", "last-tier", "fee"), _BOUNDS),
     "in-window": (*_NAMED, "window"),
     "per-row": ("description", "quantity", "unit"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.invoice import reading_order
 from engine.money import CURRENCY_DIGITS, Decimals
 from engine.ratebook.book import RuleBook
 from engine.reference.charges import Charge, Line
@@ -27,6 +28,7 @@ def lines_of(book: RuleBook, account: str, charges: Sequence[Charge]) -> tuple[L
                 line.quantity.units < 0,
                 line.site,
                 items.index(line.item),
+                reading_order(line.description),
                 line.description,
                 line.price.fraction(),
                 line.price.digits,

@@ -17,7 +17,7 @@ from engine.bulk.measured_rating import references
 from engine.bulk.texts import decimal_texts
 from engine.canonical import sha256
 from engine.dates import Period
-from engine.invoice import BACKUP_COLUMNS, BackupHash, Invoice, LineItem
+from engine.invoice import BACKUP_COLUMNS, BackupHash, Invoice, LineItem, reading_order
 from engine.money import CURRENCY_DIGITS, Decimals, decimal_text
 from engine.problems import InvariantError
 from engine.ratebook.book import RuleBook
@@ -169,7 +169,8 @@ def _numbers(book: RuleBook, lines: pl.DataFrame, descriptions: list[str]) -> In
         at, line = row
         price = int(str(line["price"])) * 10 ** (12 - int(str(line["price_digits"])))
         return (
-            line["account"], line["split"], line["section"], items[str(line["item"])], descriptions[at], price, line["price_digits"],
+            line["account"], line["split"], line["section"], items[str(line["item"])], reading_order(descriptions[at]),
+            descriptions[at], price, line["price_digits"],
             line["origin"], line["unit"], line["digits"], line["refs"],
         )  # fmt: skip
 
@@ -213,7 +214,7 @@ def _invoice(
     book: RuleBook, account: str, split: str, period: Period, groups: list[int], lines: _Lines, totals: Ints, backup: pl.DataFrame
 ) -> Invoice:
     spans = backup.group_by("line", maintain_order=True).agg(
-        pl.len().alias("rows"), pl.col("service_day").min().alias("first"), pl.col("service_day").max().alias("last")
+        pl.len().alias("rows"), pl.col("service_day").min().alias("first"), pl.col("last_day").max().alias("last")
     )  # fmt: skip
     days = dict(zip(spans["line"].to_list(), spans.iter_rows(named=True), strict=True))
     hashes = _hashes(backup)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from engine.bulk.assembled import Assembled, MadeLine, nothing_yet, with_line
+from engine.bulk.assembled import Assembled, MadeLine, nothing_yet, taxed_on, with_line
 from engine.canonical import sha256
 from engine.dates import Period
 from engine.invoice import BackupHash, Invoice, LineItem
@@ -109,7 +109,11 @@ def _with_limit(
     book, digits = where.book, where.digits
     first, *rest = invoices or [nothing_yet(_bare(where))]
     item = book.items[limit.item]
-    words = {"name": item.name, "counted": decimal_text(counted, digits), "limit": decimal_text(edge, digits)}
+    words = {
+        "name": item.name,
+        "counted": decimal_text(counted, digits, grouped=True),
+        "limit": decimal_text(edge, digits, grouped=True),
+    }
     one, price = Decimals(sign, 0), Decimals(difference, digits)
     made = MadeLine(
         "window", _site(where, first.invoice), item.item, item.tax_class, limit.description, limit.description.format_map(words), "each", one,
@@ -175,15 +179,15 @@ def _taxed_alike(where: _Account, base: Sequence[LineItem]) -> list[tuple[LineIt
     groups: dict[tuple[object, ...], list[LineItem]] = {}
     for line in base:
         known = where.book.taxes.classes.get(line.tax_class) if where.book.taxes is not None else None
-        held = tuple(sum(start <= line.service_to for start, _ in tax.rates) for tax in known.taxes) if known is not None else ()
+        held = tuple(sum(start <= taxed_on(line) for start, _ in tax.rates) for tax in known.taxes) if known is not None else ()
         groups.setdefault((line.tax_class, held), []).append(line)
-    return [(max(group, key=lambda line: line.service_to), group) for group in groups.values()]
+    return [(max(group, key=taxed_on), group) for group in groups.values()]
 
 
 def _percent_off(where: _Account, invoice: Assembled, base: Sequence[LineItem], coupon: Coupon, percent: Decimals) -> Assembled:
     for latest, group in _taxed_alike(where, base):
         name = f"coupon:{coupon.coupon}"
-        last = latest.service_to if where.book.taxes is not None else where.last
+        last = taxed_on(latest) if where.book.taxes is not None else where.last
         invoice = _part_of(
             where, invoice, group, percent, -1, coupon.item, latest.tax_class, _coupon_name(where, coupon), name, last
         )
@@ -200,7 +204,7 @@ def _amount_off(where: _Account, invoice: Assembled, base: list[LineItem], coupo
         if part:
             one = Decimals(-1, 0)
             name = _coupon_name(where, coupon)
-            last = latest.service_to if where.book.taxes is not None else where.last
+            last = taxed_on(latest) if where.book.taxes is not None else where.last
             row = (f"{coupon.coupon}:{where.period.name}:{latest.tax_class}:{last}", one, -part)
             made = MadeLine(
                 "derived", _site(where, invoice.invoice), coupon.item, latest.tax_class, name, name, "each", one, Decimals(part, where.digits),

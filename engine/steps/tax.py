@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
-from engine.bulk.assembled import Assembled
-from engine.invoice import Invoice, LineItem, TaxTotal
+from engine.bulk.assembled import Assembled, taxed_on
+from engine.invoice import LineItem, TaxTotal
 from engine.money import Decimals, rounded, shares
 from engine.problems import InforceError
 from engine.ratebook.book import RuleBook
@@ -73,10 +73,10 @@ def _parts(taxes: Taxes, line: LineItem, place: int, exempt: str) -> list[_Part]
 
 
 def _on(rates: Sequence[tuple[date, Decimals]], line: LineItem, tax: str) -> Decimals:
-    said = [rate for start, rate in rates if start <= line.service_to]
+    said = [rate for start, rate in rates if start <= taxed_on(line)]
     if not said:
         raise TaxError(
-            f"line {line.line}: {tax} has no rate on {line.service_to}; the first is from {rates[0][0]}.\nAdd an earlier rate."
+            f"line {line.line}: {tax} has no rate on {taxed_on(line)}; the first is from {rates[0][0]}.\nAdd an earlier rate."
         )
     return said[-1]
 
@@ -111,8 +111,3 @@ def percent_text(rate: Decimals) -> str:
         return f"{exact.numerator}%"
     text = str(Decimals(rate.units, rate.digits - 2))
     return f"{text.rstrip('0').rstrip('.')}%"
-
-
-def lines_sum(invoice: Invoice) -> int:
-    """What the lines add up to: the net, and the tax that prices include."""
-    return sum(line.amount for line in invoice.lines)
