@@ -74,6 +74,7 @@ class RateTable:
     over: Over = "activity"
     payout: bool = False
     first_of: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
 
     @property
     def is_money(self) -> bool:

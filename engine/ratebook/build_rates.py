@@ -8,13 +8,14 @@ from datetime import date
 from operator import attrgetter
 
 from engine.dates import DAY_SECONDS, day_number, parse_clock, parse_day, parse_week_clock
-from engine.money import Decimals
+from engine.money import Decimals, parse_decimal
 from engine.problems import Source
 from engine.ratebook.book import (
     ENGINE_TERMS,
     KEY_COLUMNS,
     NO_DEDUCTION,
     BreakTerms,
+    Example,
     Price,
     Provenance,
     PunchRounding,
@@ -48,6 +49,7 @@ def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]
     """The rate tables by name; a table may be spread over several files."""
     tables: dict[str, RateTable] = {}
     rows: dict[str, dict[tuple[str, ...], RateRow]] = {}
+    examples: dict[str, list[Example]] = {}
     for form in forms:
         table = _table(form, found)
         known = tables.setdefault(table.table, table)
@@ -63,11 +65,12 @@ def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]
                 said = f"the {word} of table `{table.table}` is {mine} here and {other} in another file"
                 remedy = f"Give the same {word} in all files of the table"
                 found.add("R031", form.get(word) or form["table"], said, remedy, related=((known.source, "the same table"),))
+        examples.setdefault(table.table, []).extend(table.examples)
         so_far = rows.setdefault(table.table, {})
         for key in sorted(table.rows.keys() & so_far.keys()):
             found.twice(table.rows[key].source, f"row {table.rows[key].id}", so_far[key].source)
         so_far.update(table.rows)
-    return {name: replace(table, rows=rows[name]) for name, table in tables.items()}
+    return {name: replace(table, rows=rows[name], examples=tuple(examples[name])) for name, table in tables.items()}
 
 
 def _table(form: Node, found: Findings) -> RateTable:
@@ -106,7 +109,24 @@ def _table(form: Node, found: Findings) -> RateTable:
     for each in form.list("first-of"):
         if all(row.key.get("window") != each.text for row in rows.values()):
             found.unknown(each, f"window of table {name}", sorted({row.key.get("window", "") for row in rows.values()}))
-    return RateTable(name, unit, currency, digits, columns, rows, form.source, model, over, payout, first_of)
+    return RateTable(
+        name, unit, currency, digits, columns, rows, form.source, model, over, payout, first_of, _examples(form, found)
+    )
+
+
+def _examples(form: Node, found: Findings) -> tuple[Example, ...]:
+    """The worked examples of a table, their days and figures well formed."""
+    examples = []
+    for node in form.list("examples"):
+        given: dict[str, object] = {}
+        for name, value in node["given"].items():
+            given[name] = value.text
+            if name == "on":
+                read_as(found, value, parse_day, date.min)
+            elif name in ("quantity", "amount"):
+                read_as(found, named(value.text.partition(" ")[0], value.source), parse_decimal, Decimals(0, 0))
+        examples.append(Example(node["name"].text, given, (node["gives"].text,), node.source))
+    return tuple(examples)
 
 
 def _check_key(row: Node, table: str, columns: Sequence[str], found: Findings) -> None:

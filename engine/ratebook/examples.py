@@ -15,6 +15,7 @@ from engine.ratebook.build_formulas import declared_inputs
 from engine.ratebook.policies import Decider
 from engine.ratebook.resolver import Decision, UndecidedError
 from engine.ratebook.slots import Always, CompiledSlot, DatedFrom, compile_slot, holds
+from engine.ratebook.worked_prices import run_price_examples
 
 _MARKS = ("withdrawn", "mark_billable", "mark_held", "mark_excluded")  # `no` where a file does not say
 
@@ -32,7 +33,7 @@ def run_examples(book: RuleBook) -> list[Problem]:
         for version in formula.versions:
             for example in version.examples:
                 found += _compute(formula, version, example)
-    return found
+    return [*found, *(problem for table in book.tables.values() for problem in run_price_examples(table))]
 
 
 def _defaults(book: RuleBook) -> dict[str, object]:

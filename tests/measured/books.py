@@ -164,6 +164,9 @@ _FILES = {
         key: [item]
         rates:
           - { item: FLAT, prices: { 2026-01-01: 0.000125, 2026-10-16: 0.000100 } }
+        examples:
+          - { name: 100000 before the change, given: { item: FLAT, on: 2026-10-15, quantity: 100000 }, gives: 12.50 }
+          - { name: the day of the change, given: { item: FLAT, on: 2026-10-16, quantity: 50000 }, gives: 5.00 }
     """,
     "rates/tiered.yaml": """
         format: 1
@@ -181,6 +184,9 @@ _FILES = {
                 tiers:
                   - { from: 0, to: 100, price: 1.00, fee: 5.00 }
                   - { from: 100, price: 0.80, fee: 9.00 }
+        examples:
+          - { name: 140 with both fees, given: { item: TIERED, on: 2026-10-05, quantity: 140 }, gives: 146.00 }
+          - { name: nothing but the first fee, given: { item: TIERED, on: 2026-10-05, quantity: 0 }, gives: 5.00 }
     """,
     "rates/volume.yaml": """
         format: 1
@@ -195,6 +201,9 @@ _FILES = {
           - item: VOLUME
             prices:
               2026-01-01: { tiers: [{ from: 0, to: 100, price: 1.00 }, { from: 100, price: 0.80, fee: 3.00 }] }
+        examples:
+          - { name: 140 at the second tier, given: { item: VOLUME, on: 2026-10-05, quantity: 140 }, gives: 115.00 }
+          - { name: 99, given: { item: VOLUME, on: 2026-10-05, quantity: 99 }, gives: 99.00 }
     """,
     "rates/packs.yaml": """
         format: 1
@@ -207,6 +216,8 @@ _FILES = {
         key: [item]
         rates:
           - { item: PACKS, prices: { 2026-01-01: { package: 100, price: 4.00 } } }
+        examples:
+          - { name: 250 are three packages, given: { item: PACKS, on: 2026-10-05, quantity: 250 }, gives: 12.00 }
     """,
     "rates/store.yaml": """
         format: 1
@@ -218,6 +229,8 @@ _FILES = {
         key: [item]
         rates:
           - { item: STORE, prices: { 2026-01-01: { price: 0.25, allowance: 10 GB } } }
+        examples:
+          - { name: 12.5 of which 10 are included, given: { item: STORE, on: 2026-10-05, quantity: 12.5 }, gives: 0.625 }
     """,
     "rates/card.yaml": """
         format: 1
@@ -229,6 +242,10 @@ _FILES = {
         key: [item]
         rates:
           - { item: CARD, prices: { 2026-01-01: { percent: 2.9%, connect: 0.30, at-least: 0.50, at-most: 20.00 } } }
+        examples:
+          - { name: 100.00, given: { item: CARD, on: 2026-10-05, amount: 100.00 }, gives: 3.20 }
+          - { name: the least, given: { item: CARD, on: 2026-10-05, amount: 5.00 }, gives: 0.80 }
+          - { name: the most, given: { item: CARD, on: 2026-10-05, amount: 1000.00 }, gives: 20.30 }
     """,
     "rates/cost.yaml": """
         format: 1
@@ -240,6 +257,8 @@ _FILES = {
         key: [item]
         rates:
           - { item: COST, prices: { 2026-01-01: { percent: 10% } } }
+        examples:
+          - { name: 40.00 and its markup, given: { item: COST, on: 2026-10-05, amount: 40.00 }, gives: 44.00 }
     """,
     "rates/call.yaml": """
         format: 1
@@ -251,6 +270,9 @@ _FILES = {
         key: [item]
         rates:
           - { item: CALL, prices: { 2026-01-01: { price: 0.12, connect: 0.05, first: 60 second, then: 6 second } } }
+        examples:
+          - { name: 125 seconds are 126, given: { item: CALL, on: 2026-10-05, quantity: 125 second }, gives: 0.302 }
+          - { name: 20 seconds are a minute, given: { item: CALL, on: 2026-10-05, quantity: 20 second }, gives: 0.17 }
     """,
     "rates/talk.yaml": """
         format: 1
@@ -264,6 +286,8 @@ _FILES = {
           - { item: TALK, window: night, prices: { 2026-01-01: 0.06 } }
           - { item: TALK, window: weekend, prices: { 2026-01-01: 0.10 } }
           - { item: TALK, window: otherwise, prices: { 2026-01-01: 0.20 } }
+        examples:
+          - { name: an hour at night, given: { item: TALK, window: night, on: 2026-10-05, quantity: 60 }, gives: 3.60 }
     """,
     "rates/base.yaml": """
         format: 1
@@ -305,6 +329,8 @@ _FILES = {
         key: [item]
         rates:
           - { item: OUT, prices: { 2026-01-01: 2.00 } }
+        examples:
+          - { name: three, given: { item: OUT, on: 2026-10-05, quantity: 3 }, gives: -6.00 }
     """,
     "rates/plans.yaml": """
         format: 1
@@ -316,6 +342,8 @@ _FILES = {
         rates:
           - { item: PLAN, prices: { 2026-01-01: 31.00, 2026-12-11: 62.00 } }
           - { item: NUMBER, prices: { 2026-01-01: 3.10 } }
+        examples:
+          - { name: half a month, given: { item: PLAN, on: 2026-10-05, quantity: 0.5 }, gives: 15.50 }
     """,
     "rates/accounts/acme.yaml": """
         format: 1

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from textwrap import dedent
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.bulk.prepared import RatingError
 from engine.bulk.pricing import NoRateError
 from engine.problems import ProblemsFound
+from engine.ratebook import crosscheck
 from engine.ratebook.build import problems_in
+from engine.ratebook.worked_prices import cost
 from tests.measured import books
 from tests.measured.books import bill, book, files, rows, usage
 
@@ -127,3 +132,20 @@ def test_shares_that_do_not_make_the_whole_are_refused() -> None:
     )
     with pytest.raises(ProblemsFound, match=r"R071.*the shares make 90"):
         book({"rules/assembly.yaml": text})
+
+
+def test_every_price_has_worked_examples_and_one_that_is_wrong_is_found() -> None:
+    assert crosscheck.check(files()) == []
+    text = dedent(books._FILES["rates/tiered.yaml"]).replace("gives: 146.00", "gives: 132.00")
+    (problem,) = crosscheck.check(files({"rates/tiered.yaml": text}))
+    assert (problem.code, problem.message) == ("R063", "`140 with both fees` costs 146.00, not 132.00")
+
+
+@given(st.integers(0, 400), st.sampled_from(("TIERED", "VOLUME", "PACKS", "OUT")))
+@settings(max_examples=40, deadline=None)
+def test_the_evaluator_of_examples_is_that_of_invoices(quantity: int, item: str) -> None:
+    rules = book()
+    table = rules.tables[rules.items[item].table]
+    found = bill(rules, usage=rows(usage("a", item, "2026-10-05T10:00", str(quantity))))
+    (row,) = table.rows.values()
+    assert sum(each.invoice.net for each in found.assembled) == cost(table, row.prices[0], Fraction(quantity)) * 100
