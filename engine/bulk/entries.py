@@ -10,8 +10,9 @@ import polars as pl
 
 from engine.arrays import NONE, Ints, ints
 from engine.bulk.charges import BASES, Charges, Rated
+from engine.bulk.measured import Measured
 from engine.bulk.measured_rating import MeasuredRated
-from engine.bulk.texts import day_texts, local_texts
+from engine.bulk.texts import day_texts, decimal_texts, local_texts
 from engine.bulk.zones import zone_table
 from engine.dates import day_number, day_of
 from engine.money import shares
@@ -101,6 +102,7 @@ def entries_of_measured(book: RuleBook, rated: MeasuredRated) -> pl.DataFrame:
     if "note" in activity.columns:
         own = activity["note"].gather(row)
         note = pl.select(pl.when(note == "").then(own).otherwise(note)).to_series()
+    note = _detailed(book, rated, charges, mine["account"], note)
     frame = pl.DataFrame(
         {
             "account": mine["account"], "section": mine["site"], "kind": _same(rated.measured.kind.kind, count), "source": mine["source"],
@@ -120,6 +122,33 @@ def entries_of_measured(book: RuleBook, rated: MeasuredRated) -> pl.DataFrame:
     }
     frame = frame.with_columns(split=_splits(book, frame["account"], {**columns, **pairs}))
     return frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+
+
+def _detailed(book: RuleBook, rated: MeasuredRated, charges: pl.DataFrame, account: pl.Series, note: pl.Series) -> pl.Series:
+    """The notes with the details of accounts that have them, as `called 4420794, seconds 61`."""
+    measured = rated.measured
+    spans = [(name, start, end) for name, each in book.accounts.items() for start, end in each.details]
+    if not measured.kind.details or not spans:
+        return note
+    told = []
+    for name in measured.kind.details:
+        values = measured.frame[name] if name != measured.kind.quantity else _quantities(measured)
+        told.append(
+            pl.select(pl.when(values != "").then(pl.lit(f"{name} ") + values)).to_series().gather(charges["row"]).alias(name)
+        )
+    days = charges["day"].to_numpy()
+    wanted = np.zeros(len(charges), dtype=np.bool_)
+    for who, start, end in spans:
+        wanted |= (account == who).to_numpy() & (days >= day_number(start)) & (days < day_number(end))
+    said = pl.select(pl.when(note != "").then(note)).to_series().alias("")
+    whole = pl.DataFrame([said, *told]).select(pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)).to_series()
+    return pl.select(pl.when(pl.Series(wanted)).then(whole).otherwise(note)).to_series()
+
+
+def _quantities(measured: Measured) -> pl.Series:
+    """The quantities of the rows as they were recorded."""
+    quantity = measured.frame["quantity"].to_numpy().astype(np.int64)
+    return decimal_texts(quantity, np.full(len(quantity), measured.digits, dtype=np.int64))
 
 
 def numbered(entries: pl.DataFrame) -> pl.DataFrame:

@@ -208,7 +208,8 @@ class Account:
     """Who pays: currency, sites, agreed prices and terms, fees and coupons.
 
     An account with a zone of its own has a site of its own name. `split` names columns whose values have invoices of their own; `per_row`:
-    amounts are rounded for each row, and rows of equal amount share a line.
+    amounts are rounded for each row, and rows of equal amount share a line. `details`: the service days whose backup has the details that
+    kinds declare, first in, last out.
     """
 
     account: str
@@ -222,6 +223,7 @@ class Account:
     exemption: Exemption | None = None
     split: tuple[str, ...] = ()
     per_row: bool = False
+    details: tuple[tuple[date, date], ...] = ()
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
@@ -578,7 +580,8 @@ class ActivityKind:
     """A kind of activity: columns, unit of its quantity, grid and longest length of its times (seconds), what overlaps mean.
 
     Of a kind that is not rated by time, `moment` is the column that dates it, and `quantity` or `amount` the one with its measure.
-    `references` are columns that stand on the line. `roll_up`: rows of one day that agree in what rules read are summed first.
+    `references` are columns that stand on the line, `details` those in the backup of accounts that have them. `roll_up`: rows of one day
+    that agree in what rules read are summed first.
     """
 
     kind: str
@@ -596,6 +599,7 @@ class ActivityKind:
     roll_up: bool = False
     negative: bool = False
     references: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

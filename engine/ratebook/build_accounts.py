@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from engine.dates import FOREVER, parse_day
 from engine.problems import Source
 from engine.ratebook.book import Account, Item, Override, Premium, RateTable, Site, TermDeclaration
-from engine.ratebook.build_assembly import build_coupons, build_exemption, build_fees
+from engine.ratebook.build_assembly import build_coupons, build_details, build_exemption, build_fees
 from engine.ratebook.build_rates import price, terms_entries
 from engine.ratebook.forms import Findings, Node
 
@@ -59,7 +59,7 @@ def build_accounts(forms: Sequence[Node], names: Agreeable, found: Findings) -> 
         accounts[account] = Account(
             account, form["currency"].text, tuple(mine), overrides, terms, form.source, build_fees(form, places, names.items, found),
             build_coupons(form, names.items, found), build_exemption(form), tuple(each.text for each in form.list("split")),
-            form.says("amount") == "per-row",
+            form.says("amount") == "per-row", build_details(form, found),
         )  # fmt: skip
     if not accounts:
         found.missing("account", Source("rates"), "there is no file of kind account", "Add one for each account")

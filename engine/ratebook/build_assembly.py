@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
-from engine.dates import parse_day
+from engine.dates import FOREVER, parse_day
 from engine.money import Decimals, parse_decimal
 from engine.ratebook.book import Item, TermDeclaration
 from engine.ratebook.build_models import percentage
@@ -110,6 +110,13 @@ def build_exemption(form: Node) -> Exemption | None:
     if node is None:
         return None
     return Exemption(node["exempt"].text, node.day_or_none("from") or date.min, node.day_or_none("to"), node.source)
+
+
+def build_details(form: Node, found: Findings) -> tuple[tuple[date, date], ...]:
+    """The service days whose backup has details: first in, last out."""
+    for node in form.list("details"):
+        _refuse_reversed(node, found)
+    return tuple((node.day("from"), node.day_or_none("to") or FOREVER) for node in form.list("details"))
 
 
 # --- of the book ----------------------------------------------------------------------------------------------------------

@@ -225,6 +225,7 @@ def _measured(
     return ActivityKind(
         form["activity"].text, unit, 1, 0, "accept", tuple(columns.values()), (), form.source, rated_by, said["moment"], said["quantity"],
         said["amount"], "roll-up" in form, form.yes("negative"), _references(form, columns, found),
+        _details(form, columns, found),
     )  # fmt: skip
 
 
@@ -235,6 +236,18 @@ def _references(form: Node, columns: Mapping[str, ActivityColumn], found: Findin
         if node.text not in texts:
             found.unknown(node, "column of texts", texts)
     return tuple(each.text for each in form.list("references"))
+
+
+def _details(form: Node, columns: Mapping[str, ActivityColumn], found: Findings) -> tuple[str, ...]:
+    """The columns that stand in the backup; of rows that are summed nothing is left to tell."""
+    stand = {*ENGINE_COLUMNS, form.says("moment"), form.says("amount"), *(each.text for each in form.list("references"))}
+    free = [name for name in columns if name not in stand]
+    for node in form.list("details"):
+        if node.text not in free:
+            found.unknown(node, "column that the backup lacks", free)
+        elif "roll-up" in form:
+            found.add("R025", node, "rows that are summed have no details", "Leave out `details` or `roll-up`")
+    return tuple(each.text for each in form.list("details"))
 
 
 def _lengths(form: Node, columns: Mapping[str, ActivityColumn], found: Findings) -> tuple[DeclaredLength, ...]:

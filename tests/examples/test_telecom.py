@@ -163,6 +163,20 @@ def test_a_document_whose_fax_line_says_10_99_is_refused() -> None:
 # --- the months -------------------------------------------------------------------------------------------------------------
 
 
+def test_the_detailed_report_tells_each_call_of_the_month_it_was_ordered_for() -> None:
+    """Harrow Print ordered one for October, the taxis two for October and November, nobody else one."""
+
+    def told(month: str, account: str) -> set[str]:
+        return {row.note.removeprefix("connection, ") for row in document(month, account).backup if row.kind == "call"}
+
+    harrow = told("2026-10", "harrow-print")
+    assert "called 33199005610, seconds 754" in harrow
+    assert all(re.fullmatch(r"called [0-9]+, seconds [0-9]+", note) for note in harrow)
+    assert told("2026-11", "harrow-print") == {"", "connection"}
+    assert told("2026-10", "cote-vins") == {"", "connection"}
+    assert all(note.startswith("called ") for note in told("2026-11", "kestrel-taxis"))
+
+
 def test_what_the_accounts_pay_in_each_month() -> None:
     """
     harrow-print, kestrel-taxis, oakfield-school, cote-vins

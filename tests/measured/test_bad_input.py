@@ -48,6 +48,8 @@ def changed(path: str, before: str, after: str) -> list[tuple[str, int, str, str
         ("rates/accounts/acme.yaml", "currency: USD", "currency: EUR", "R032", "billed in EUR", "correct the currency"),
         ("rules/activity/usage.yaml", "moment: at", "moment: when", "R023", "there is no column `when`", "Known are"),
         ("rules/activity/usage.yaml", "quantity: quantity", "quantity: po", "R025", "the quantity column `po` is a text", "type: decimal"),
+        ("rules/activity/usage.yaml", "references: [po]", "details: [poo]", "R023", "column that the backup lacks `poo`", "'po'"),
+        ("rules/activity/storage.yaml", "roll-up: day", "roll-up: day\ndetails: [quantity]", "R025", "rows that are summed have no details", "Leave out"),
         ("rules/activity/usage.yaml", "unit: unit", "unit: parsec", "R045", "rounding of quantities in parsec", "kind rounding"),
         ("rates/talk.yaml", "window: night", "window: nigth", "R023", "there is no window `nigth`", "'night'"),
         ("rates/plans.yaml", "item: PLAN,", "item: PLANE,", "R023", "there is no item `PLANE`", "'PLAN'"),
