@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -19,6 +19,7 @@ from engine.ratebook.models import Coupon, Figure, Limit, PercentFee
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _BASES = ("rated", "window", "derived")  # lines from elsewhere and corrections are the base of nothing
 Earlier = Callable[[date, date], Sequence[LineItem]]
+_Left = dict[int, int]  # what coupons have left of a line, by its number
 
 
 class DeriveError(InforceError):
@@ -61,18 +62,17 @@ def derive(book: RuleBook, account: str, invoices: Sequence[Assembled], period: 
     made = list(invoices)
     for limit in book.assembly.limits:
         made = _limited(where, made, limit, earlier)
-    taken: dict[str, Coupon] = {}
+    left: list[_Left] = [{line.line: line.amount for line in _base(each.invoice, ())} for each in made]
     for coupon in book.accounts[account].coupons:
-        made = _lowered(where, made, coupon, taken)
-        taken[coupon.id] = coupon
+        made = _lowered(where, made, coupon, left)
     for fee in book.assembly.fees:
         made = _charged(where, made, fee)
     return made
 
 
-def _base(invoice: Invoice, of: Sequence[str], more: Sequence[str] = ()) -> list[LineItem]:
-    """The lines that a derived line is a part of; `more` names items of coupons that count, too."""
-    return [line for line in invoice.lines if line.origin in _BASES and (not of or line.item in of or line.item in more)]
+def _base(invoice: Invoice, of: Sequence[str]) -> list[LineItem]:
+    """The lines that a derived line is a part of."""
+    return [line for line in invoice.lines if line.origin in _BASES and (not of or line.item in of)]
 
 
 def _site(where: _Account, invoice: Invoice) -> str:
@@ -148,25 +148,25 @@ def _first_of(month: int) -> date:
 # --- coupons --------------------------------------------------------------------------------------------------------------
 
 
-def _lowered(where: _Account, invoices: list[Assembled], coupon: Coupon, before: dict[str, Coupon]) -> list[Assembled]:
+def _lowered(where: _Account, invoices: list[Assembled], coupon: Coupon, left: Sequence[_Left]) -> list[Assembled]:
+    """The invoices with a coupon; `left` is what earlier coupons have left of the lines of each, and is lowered, too."""
     if not coupon.start <= where.last or (coupon.end is not None and where.last >= coupon.end):
         return invoices
     if coupon.once and not where.period.holds(coupon.start):
         return invoices
-    more = [each.item for each in before.values() if each.of == coupon.of]
-    left = int(coupon.amount.fraction() * 10**where.digits) if coupon.amount is not None else 0
+    rest = int(coupon.amount.fraction() * 10**where.digits) if coupon.amount is not None else 0
     found = []
-    for each in invoices:
-        base = _base(each.invoice, coupon.of, more)
-        total = sum(line.amount for line in base)
+    for each, mine in zip(invoices, left, strict=True):
+        base = [line for line in _base(each.invoice, coupon.of) if line.line in mine]
+        total = sum(mine[line.line] for line in base)
         if total <= 0:
             found.append(each)
         elif coupon.percent is not None:
-            found.append(_percent_off(where, each, base, coupon, coupon.percent))
+            found.append(_percent_off(where, each, base, coupon, coupon.percent, mine))
         else:
-            taken = min(left, total)
-            left -= taken
-            found.append(_amount_off(where, each, base, coupon, taken) if taken else each)
+            taken = min(rest, total)
+            rest -= taken
+            found.append(_amount_off(where, each, base, coupon, taken, mine) if taken else each)
     return found
 
 
@@ -184,64 +184,67 @@ def _taxed_alike(where: _Account, base: Sequence[LineItem]) -> list[tuple[LineIt
     return [(max(group, key=taxed_on), group) for group in groups.values()]
 
 
-def _percent_off(where: _Account, invoice: Assembled, base: Sequence[LineItem], coupon: Coupon, percent: Decimals) -> Assembled:
+def _percent_off(
+    where: _Account, invoice: Assembled, base: Sequence[LineItem], coupon: Coupon, percent: Decimals, left: _Left
+) -> Assembled:
     for latest, group in _taxed_alike(where, base):
         name = f"coupon:{coupon.coupon}"
         last = taxed_on(latest) if where.book.taxes is not None else where.last
-        invoice = _part_of(
-            where, invoice, group, percent, -1, coupon.item, latest.tax_class, _coupon_name(where, coupon), name, last
+        amounts = {line.line: left[line.line] for line in group}
+        invoice, parts = _part_of(
+            where, invoice, amounts, percent, -1, coupon.item, latest.tax_class, _coupon_name(where, coupon), name, last
         )
+        for line, part in parts.items():
+            left[line] += part
     return invoice
 
 
-def _amount_off(where: _Account, invoice: Assembled, base: list[LineItem], coupon: Coupon, taken: int) -> Assembled:
+def _amount_off(
+    where: _Account, invoice: Assembled, base: Sequence[LineItem], coupon: Coupon, taken: int, left: _Left
+) -> Assembled:
     """An amount off, shared over what it is taken from by how that is taxed."""
     groups = _taxed_alike(where, base)
-    sums = [max(sum(line.amount for line in group), 0) for _, group in groups]
+    sums = [max(sum(left[line.line] for line in group), 0) for _, group in groups]
     whole = sum(sums)
     parts = shares(taken, [Fraction(taken * part, whole) for part in sums])
-    for (latest, _), part in zip(groups, parts, strict=True):
-        if part:
-            one = Decimals(-1, 0)
-            name = _coupon_name(where, coupon)
-            last = taxed_on(latest) if where.book.taxes is not None else where.last
-            row = (f"{coupon.coupon}:{where.period.name}:{latest.tax_class}:{last}", one, -part)
-            made = MadeLine(
-                "derived", _site(where, invoice.invoice), coupon.item, latest.tax_class, name, name, "each", one, Decimals(part, where.digits),
-                -part, min(where.period.start, last), last, "coupon", f"coupon:{coupon.coupon}", "coupon", (row,),
-            )  # fmt: skip
-            invoice = with_line(invoice, made)
+    for (latest, group), total, part in zip(groups, sums, parts, strict=True):
+        if not part:
+            continue
+        lowered = shares(part, [Fraction(part * left[line.line], total) for line in group])
+        for line, less in zip(group, lowered, strict=True):
+            left[line.line] -= less
+        one = Decimals(-1, 0)
+        name = _coupon_name(where, coupon)
+        last = taxed_on(latest) if where.book.taxes is not None else where.last
+        row = (f"{coupon.coupon}:{where.period.name}:{latest.tax_class}:{last}", one, -part)
+        made = MadeLine(
+            "derived", _site(where, invoice.invoice), coupon.item, latest.tax_class, name, name, "each", one, Decimals(part, where.digits),
+            -part, min(where.period.start, last), last, "coupon", f"coupon:{coupon.coupon}", "coupon", (row,),
+        )  # fmt: skip
+        invoice = with_line(invoice, made)
     return invoice
 
 
 def _part_of(
-    where: _Account,
-    invoice: Assembled,
-    base: Sequence[LineItem],
-    percent: Decimals,
-    sign: int,
-    item: str,
-    tax_class: str,
-    text: str,
-    name: str,
-    last: date,
-) -> Assembled:
-    """A line that is a percentage of others: their sum is its quantity, they are its backup."""
+    where: _Account, invoice: Assembled, base: Mapping[int, int], percent: Decimals, sign: int, item: str, tax_class: str, text: str,
+    name: str, last: date,
+) -> tuple[Assembled, Mapping[int, int]]:  # fmt: skip
+    """A line that is a percentage of amounts of others: their sum is its quantity, they are its backup; and its part for each of them."""
     digits = where.digits
-    total = sum(line.amount for line in base)
+    total = sum(base.values())
     if not total or not percent.units:
-        return invoice
+        return invoice, {}
     scale = percent.fraction()
     amount = sign * rounded(total * scale, where.book.rounding.amount)
-    parts = shares(amount, [sign * line.amount * scale for line in base])
+    parts = shares(amount, [sign * each * scale for each in base.values()])
     rows = tuple(
-        (f"line {line.line}", Decimals(sign * line.amount, digits), part) for line, part in zip(base, parts, strict=True)
+        (f"line {line}", Decimals(sign * each, digits), part) for (line, each), part in zip(base.items(), parts, strict=True)
     )
     made = MadeLine(
         "derived", _site(where, invoice.invoice), item, tax_class, text, text, f"of {where.currency}", Decimals(sign * total, digits), percent,
         amount, min(where.period.start, last), last, "line", name, name.partition(":")[0], rows,
     )  # fmt: skip
-    return with_line(invoice, made)
+    return with_line(invoice, made), dict(zip(base, parts, strict=True))
 
 
 # --- percentage fees ------------------------------------------------------------------------------------------------------
@@ -257,19 +260,11 @@ def _charged(where: _Account, invoices: list[Assembled], fee: PercentFee) -> lis
     if fee.base == "invoice" or len(invoices) == 1:
         return [
             _part_of(
-                where,
-                each,
-                _base(each.invoice, fee.of),
-                percent,
-                sign,
-                item.item,
-                item.tax_class,
-                text,
-                f"fee:{fee.fee}",
-                where.last,
-            )
+                where, each, {line.line: line.amount for line in _base(each.invoice, fee.of)}, percent, sign, item.item, item.tax_class, text,
+                f"fee:{fee.fee}", where.last,
+            )[0]
             for each in invoices
-        ]
+        ]  # fmt: skip
     return _over_splits(where, invoices, fee, percent, sign, text)
 
 

@@ -85,6 +85,26 @@ def test_coupons_are_applied_in_their_order_and_only_on_their_days() -> None:
     assert lines(bill(rules, "2026-09", usage=rows({**HUNDRED, "at": "2026-09-05T10:00"})))[1:] == []
 
 
+def test_a_coupon_is_taken_off_what_earlier_ones_have_left_of_its_own_items() -> None:
+    """Packs 100.00, a plan 31.00: 10 % of the packs, half of the plan, 10 % of the 90.00 left, 10 % of 81.00 + 15.50, all that is left."""
+    more = """
+        fees:
+          - { fee: plan, item: PLAN, each: month, from: 2026-10-01 }
+        coupons:
+          - { coupon: ONE, item: LESS, percent: 10%, of: [PACKS], from: 2026-10-01 }
+          - { coupon: TWO, item: LESS, percent: 50%, of: [PLAN], from: 2026-10-01 }
+          - { coupon: THREE, item: LESS, percent: 10%, of: [PACKS], from: 2026-10-01 }
+          - { coupon: FOUR, item: LESS, percent: 10%, from: 2026-10-01 }
+          - { coupon: FIVE, item: LESS, percent: 100%, of: [PACKS, PLAN], from: 2026-10-01 }
+    """
+    found = bill(book(acme(more)), usage=rows(HUNDRED))
+    assert [(line[0], line[1], line[4]) for line in lines(found)] == [
+        ("Packs", "25", "100.00"), ("Plan", "1.000000", "31.00"), ("Discount ONE", "-100.00", "-10.00"), ("Discount TWO", "-31.00", "-15.50"),
+        ("Discount THREE", "-90.00", "-9.00"), ("Discount FOUR", "-96.50", "-9.65"), ("Discount FIVE", "-86.85", "-86.85"),
+    ]  # fmt: skip
+    assert found.assembled[0].invoice.net == 0
+
+
 def test_a_percentage_fee_comes_after_the_coupons_and_names_its_lines() -> None:
     """100.00 less 10 % is 90.00; 3.5 % of it is 3.15."""
     more = (
