@@ -290,7 +290,7 @@ def _replay(
     folder: Path, name: str, files: Sequence[Path], accounts: Sequence[str], out: Path | None, formats: Sequence[FileFormat], jobs: int, *,
     verify: bool = False, against: Path | None = None,
 ) -> tuple[Preview, tuple[Document, ...], list[str]]:  # fmt: skip
-    from connectors.workspace import commit_of, read_parties
+    from connectors.workspace import read_parties
     from engine import __version__
     from engine.dates import parse_period
     from engine.replay import archive_run, documents, seal

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,15 +38,6 @@ class Workspace:
     def archive(self) -> Path:
         """The archive's folder."""
         return self.folder / "archive"
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Which commit a workspace is at; `dirty` if its rule book differs from it. Outside git, commit and tree are None."""
-
-    commit: str | None
-    tree: str | None
-    dirty: bool
 
 
 def find_workspace(start: Path) -> Workspace:
@@ -98,23 +88,6 @@ def read_parties(folder: Path) -> Parties:
         {name: _party(node) for name, node in buyers.items()},
         {name: _text(node) for name, node in sites.items()},
     )
-
-
-def commit_of(folder: Path) -> Commit:
-    """The workspace's commit and tree, and whether its rule book differs from them."""
-    head = _git(folder, "rev-parse", "--verify", "-q", "HEAD")
-    if not head:
-        return Commit(None, None, False)
-    changes = _git(folder, "status", "--porcelain", "--", "rates", "rules")
-    return Commit(head, _git(folder, "rev-parse", "HEAD^{tree}"), bool(changes))
-
-
-def _git(folder: Path, *words: str) -> str:
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _read_marker(folder: Path) -> Workspace:

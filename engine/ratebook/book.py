@@ -23,12 +23,16 @@ KEY_COLUMNS = ("account", "site", "geo", "item", "premium")
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Why an entry stands in the book and who approved it."""
+    """Why an entry stands in the book, who approved it, and why it may change days that have been billed (`retroactive`)."""
 
     reason: str = ""
     by: str = ""
     on: str = ""
     ref: str = ""
+    retroactive: str = ""
+
+
+UNKNOWN_PROVENANCE = Provenance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,7 @@ class TermsEntry:
     values: Mapping[str, TermValue]
     source: Source
     places: Mapping[str, Source]
+    provenance: Provenance = UNKNOWN_PROVENANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,6 +467,7 @@ class Premium:
     formula: str
     given: Mapping[str, Given]
     source: Source
+    provenance: Provenance = UNKNOWN_PROVENANCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.dates import FOREVER, parse_day
 from engine.problems import Source
-from engine.ratebook.book import Account, Item, Override, Premium, RateTable, Site, TermDeclaration
+from engine.ratebook.book import Account, Item, Override, Premium, Provenance, RateTable, Site, TermDeclaration
 from engine.ratebook.build_assembly import build_coupons, build_details, build_exemption, build_fees
 from engine.ratebook.build_rates import price, terms_entries
 from engine.ratebook.forms import Findings, Node
@@ -48,13 +48,13 @@ def build_accounts(forms: Sequence[Node], names: Agreeable, found: Findings) -> 
         elif "sites" not in form:
             found.add("R005", form, f"account {account} has neither sites nor a zone", "Add `zone:`, or `sites:`")
         for node in form.list("sites"):
-            site = _site(node, account, names.terms, geos, found)
+            site = _site(node, account, names.terms, geos, form.provenance(), found)
             if site.site in sites:
                 found.twice(node["site"], f"site {site.site}", sites[site.site], "Site ids are unique in the whole book")
             sites[site.site] = node["site"].source
             mine.append(site)
         overrides = _overrides(form, [site.site for site in mine], names, found)
-        terms = terms_entries(form.list("terms"), names.terms, found)
+        terms = terms_entries(form.list("terms"), names.terms, found, form.provenance())
         places = [site.site for site in mine]
         accounts[account] = Account(
             account, form["currency"].text, tuple(mine), overrides, terms, form.source, build_fees(form, places, names.items, found),
@@ -83,11 +83,13 @@ def _geo(node: Node, geos: Collection[str], found: Findings) -> tuple[tuple[date
     return tuple(sorted((parse_day(day), name.text) for day, name in named.items()))
 
 
-def _site(node: Node, account: str, terms: Mapping[str, TermDeclaration], geos: Collection[str], found: Findings) -> Site:
+def _site(
+    node: Node, account: str, terms: Mapping[str, TermDeclaration], geos: Collection[str], of_account: Provenance, found: Findings
+) -> Site:
     zone = node["zone"].text
     if not _zone_is_known(zone):
         found.add("R024", node["zone"], f"there is no time zone `{zone}`", "Write it like America/New_York")
-    entries = terms_entries(node.list("terms"), terms, found)
+    entries = terms_entries(node.list("terms"), terms, found, node.provenance(of_account))
     return Site(node["site"].text, account, zone, _geo(node["geo"], geos, found), entries, node.source)
 
 

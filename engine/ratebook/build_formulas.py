@@ -113,6 +113,7 @@ def build_premiums(
 ) -> dict[str, Premium]:
     """Premiums in order of the book."""
     premiums: dict[str, Premium] = {}
+    inherited = form.provenance() if form is not None else None
     for node in form.list("premiums") if form is not None else ():
         name = node["premium"].text
         if name in premiums:
@@ -128,7 +129,9 @@ def build_premiums(
             for each in formula.inputs:
                 if each.name in given:
                     _check_input(node["given"][each.name], name, each, given[each.name], formula, tables, found)
-        premiums[name] = Premium(name, node["name"].text, node["shown"].word, node["formula"].text, given, node.source)
+        premiums[name] = Premium(
+            name, node["name"].text, node["shown"].word, node["formula"].text, given, node.source, node.provenance(inherited)
+        )
     return premiums
 
 

@@ -27,14 +27,14 @@ from engine.ratebook.book import (
 )  # fmt: skip
 from engine.ratebook.build_models import SchemeReader, needs_map, percentage
 from engine.ratebook.build_rules import check_choices
-from engine.ratebook.forms import Findings, Node, duration, named, number, read_as
+from engine.ratebook.forms import PROVENANCE, Findings, Node, duration, named, number, read_as
 from engine.ratebook.models import PLAIN, Model, Over
 
 _CHOICES = {"hours": ("elapsed", "wall"), "approval": ("required", "not-needed")}
 _KEY_COLUMNS = frozenset((*KEY_COLUMNS, "window"))
 _START = attrgetter("start")
 _ENGINE_ONLY = ("punch-rounding", "break")  # types that only the engine's term of that name can have
-_NO_TERM = ("from", "reason", "approved")
+_NO_TERM = frozenset(("from", *PROVENANCE))
 _OR_NONE = ("limit", "amount", "day")  # `none` is a value of theirs
 _READERS: Mapping[str, Callable[[Findings, Node], TermValue]] = {
     "limit": duration,
@@ -218,7 +218,7 @@ def build_terms(
             remedy = f"Add `{name}: {{ type: {ENGINE_TERMS[name]}{of} }}`"
             found.add("R037", declares, f"the term `{name}` is not declared, and the engine needs it", remedy)
             declared[name] = TermDeclaration(name, ENGINE_TERMS[name], _CHOICES.get(name, ()), declares.source)
-    entries = terms_entries(forms[0].list("terms"), declared, found)
+    entries = terms_entries(forms[0].list("terms"), declared, found, forms[0].provenance())
     for name in declared:
         if entries and name not in entries[0].values:
             said = f"the first default terms, from {entries[0].start}, say nothing of `{name}`"
@@ -240,7 +240,9 @@ def _declaration(name: str, node: Node, at: Source, found: Findings) -> TermDecl
     return TermDeclaration(name, known, _CHOICES.get(name, choices), at)
 
 
-def terms_entries(nodes: Sequence[Node], declared: Mapping[str, TermDeclaration], found: Findings) -> tuple[TermsEntry, ...]:
+def terms_entries(
+    nodes: Sequence[Node], declared: Mapping[str, TermDeclaration], found: Findings, inherited: Provenance
+) -> tuple[TermsEntry, ...]:
     """Dated terms of one level, in order of their days."""
     entries: dict[date, TermsEntry] = {}
     for node in nodes:
@@ -256,7 +258,7 @@ def terms_entries(nodes: Sequence[Node], declared: Mapping[str, TermDeclaration]
             values[name], places[name] = _term(value, declared[name], found), node.key(name)
         if start in entries:
             found.twice(node["from"], f"terms from {start}", entries[start].source)
-        entries[start] = TermsEntry(start, values, node.source, places)
+        entries[start] = TermsEntry(start, values, node.source, places, node.provenance(inherited))
     return tuple(entries[day] for day in sorted(entries))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from engine.dates import DateError, parse_day, parse_duration
 from engine.money import Decimals, NumberError, parse_decimal
 from engine.problems import Problem, Source, nearest
 from engine.ratebook import load
-from engine.ratebook.book import Provenance
+from engine.ratebook.book import UNKNOWN_PROVENANCE, Provenance
 from engine.ratebook.nodes import source_of
 from engine.ratebook.shape import check
 
@@ -24,7 +24,7 @@ KINDS = (
     "account", "accumulators", "activity", "assembly", "calendar", "formula", "holidays", "items", "lines", "policy", "premiums", "rate-table",
     "rounding", "segments", "taxes", "terms",
 )  # fmt: skip
-_PROVENANCE = ("reason", "approved")
+PROVENANCE = ("reason", "approved", "retroactive")
 ANY_KIND = "?"  # of a file that is not understood at all
 T = TypeVar("T")
 
@@ -181,12 +181,15 @@ class Node:
         return self.says(key, otherwise) == "yes"
 
     def provenance(self, inherited: Provenance | None = None) -> Provenance:
-        """Reason and approval of an entry, or those of the entry it belongs to."""
-        if not isinstance(self.node, load.Mapping) or self.node.entries.keys().isdisjoint(_PROVENANCE):
-            return inherited or Provenance()
+        """Reason and approval of an entry, or those of the entry it belongs to; `retroactive` goes with either."""
+        if not isinstance(self.node, load.Mapping) or self.node.entries.keys().isdisjoint(PROVENANCE):
+            return inherited or UNKNOWN_PROVENANCE
+        retroactive = self["retroactive"].says("reason") if "retroactive" in self else ""
+        if self.node.entries.keys().isdisjoint(PROVENANCE[:2]):
+            return replace(inherited or UNKNOWN_PROVENANCE, retroactive=retroactive)
         approved = self.get("approved") or self
-        said = [approved.says(key) for key in ("by", "on", "ref")] if "approved" in self else ["", "", ""]
-        return Provenance(self.says("reason"), *said)
+        by, on, ref = (approved.says(key) if "approved" in self else "" for key in ("by", "on", "ref"))
+        return Provenance(self.says("reason"), by, on, ref, retroactive)
 
 
 def named(text: str, source: Source) -> Node:

@@ -386,3 +386,21 @@ def test_an_entry_inherits_reason_and_approval_of_its_row_and_file() -> None:
         ("opening sheet", "d.ortiz"),
         ("autumn review", "m.lee"),
     ]
+
+
+def test_retroactive_stands_beside_reason_and_approval() -> None:
+    """An entry that only says `retroactive` keeps the reason and approval that it inherits."""
+    texts = sample_texts()
+    acme, rates = texts["rates/accounts/acme.yaml"], texts["rates/geo-base.yaml"]
+    late = "retroactive: { reason: agreed late }"
+    texts["rates/accounts/acme.yaml"] = acme.replace("reason: surge contract C-88", f"reason: surge contract C-88\n    {late}")
+    texts["rates/geo-base.yaml"] = rates.replace(
+        "prices: { 2024-01-01: 88.00 }", f"reason: opening sheet\n    prices: {{ 2024-01-01: {{ price: 88.00, {late} }} }}"
+    )
+    book = build({path: text.encode() for path, text in texts.items()})
+
+    [override] = book.accounts["acme"].overrides
+    [price] = book.tables["geo-base"].rows["NYC", "ICU"].prices
+    assert override.provenance == Provenance("surge contract C-88", "m.lee", "2026-09-20", "FIN-287", "agreed late")
+    assert price.provenance == Provenance("opening sheet", retroactive="agreed late")
+    assert book.meaning == build({path: text.encode() for path, text in sample_texts().items()}).meaning
