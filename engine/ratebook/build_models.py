@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.money import Decimals, NumberError, parse_decimal
-from engine.ratebook.forms import Findings, Node, number
+from engine.ratebook.forms import PROVENANCE, Findings, Node, number
 from engine.ratebook.models import COUNTING, PLAIN, Model, Over, Scheme, Tier
 
 _FIELDS: dict[Model, frozenset[str]] = {
@@ -24,7 +24,7 @@ _NEEDED: dict[Model, str] = {
     "percentage": "percent",
     "pass-through": "percent",
 }
-_ALWAYS = frozenset({"status", "reason", "approved"})
+_ALWAYS = frozenset({"status", *PROVENANCE})
 SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 
