@@ -34,6 +34,20 @@ def meaning(book: RuleBook) -> str:
     return sha256(_text(book).encode())
 
 
+def told(value: object) -> str:
+    """What a part of a book says, as canonical JSON: equal if and only if its meaning is."""
+    return _text(value)
+
+
+def fields_told(value: object) -> dict[str, str]:
+    """The fields of a part of a book that have a meaning, each as canonical JSON."""
+    form = form_of(type(value))
+    if form is None:
+        raise InvariantError(f"{type(value).__name__} has no fields; this is a fault of the engine")
+    parts = zip(form.names, form.writers, form.parts(value), strict=False)
+    return {name: write(part) for name, write, part in parts}
+
+
 def _text(value: Any) -> str:  # noqa: ANN401 - every kind of value of the book
     """A part of the book as canonical JSON. It is written at once: to make values of JSON first takes several times as long."""
     if isinstance(value, str):
@@ -98,8 +112,9 @@ def _pairs(value: Mapping[Any, object]) -> list[tuple[str, str]]:  # Any: a text
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How values of a class are written: their parts (and one thing more, so that they are a tuple) in the order of canonical JSON."""
+    """How values of a class are written, in the order of canonical JSON: fields, and their parts (and one thing more, so that they are a tuple)."""
 
+    names: tuple[str, ...]
     template: str
     parts: Callable[[object], tuple[object, ...]]
     writers: tuple[Callable[[Any], str], ...]  # Any: each has its own
@@ -119,7 +134,7 @@ def form_of(kind: type) -> Form | None:
     template = ",".join(f'"{name}":%s' for name in names)
     ordered = _ORDERED if kind is RuleBook else ()
     writers = (_in_order if name in ordered else _set if name in _SETS else _text for name in names)
-    return Form(f"{{{template}}}", attrgetter(*names, "__class__"), tuple(writers))
+    return Form(tuple(names), f"{{{template}}}", attrgetter(*names, "__class__"), tuple(writers))
 
 
 _FORMS: dict[type[Any], Form | None] = {}  # of the classes that have been met
