@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -13,13 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from connectors.files import ActivityFile
     from connectors.workspace import Workspace
     from engine.canonical import Json
     from engine.dates import Period
-    from engine.invoice import Document
+    from engine.invoice import Document, Seal
+    from engine.knowledge import Knowledge
     from engine.pipeline import Preview
     from engine.problems import Problem
     from engine.ratebook.book import RuleBook
+    from engine.ratebook.history import History, State
+    from engine.store.archive import FolderArchive
 
 DONE, FOUND, WRONG_USE, PERSON_NEEDED = 0, 1, 2, 3
 _ROWS_FOR_PROCESSES = 200_000  # fewer are rated sooner than a process starts
@@ -54,6 +59,14 @@ class FileFormat(StrEnum):
 
 
 WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="A folder in the workspace.", file_okay=False)]
+KnownAtOption = Annotated[
+    str | None, typer.Option("--known-at", metavar="REF|TIME", help="What was known then: the rule book and the activity.")
+]
+RulesAtOption = Annotated[str | None, typer.Option("--rules-at", metavar="REF", help="The rule book of a commit.")]
+ActivityAtOption = Annotated[
+    int | None, typer.Option("--activity-at", metavar="SEQ", help="The activity of a sequence in the archive.")
+]
+AtOption = Annotated[str | None, typer.Option("--at", metavar="DAY", help="The rules in force on this day, for all activity.")]
 
 
 def main() -> None:
@@ -90,9 +103,9 @@ def demo(
         with _working("making the example workspace"):
             write_workspace(folder)
     out = folder / "out" / "2026-10"
-    preview, made, _ = _replay(folder, "2026-10", (), (), out, tuple(FileFormat), _jobs())
-    _print(_summary(preview, made))
-    first = made[0].envelope.number if made else ""
+    (replayed,) = _replay(_opened(folder), _Wanted("2026-10", out=out), _jobs())
+    _print(_summary(replayed.preview, replayed.made))
+    first = replayed.made[0].envelope.number if replayed.made else ""
     name = "inforce" if shutil.which("inforce") else sys.argv[0]
     _print(
         f"\nThe documents are in {out} (open one of the PDFs). Next, try:\n"
@@ -132,19 +145,31 @@ def check(
 
 @app.command()
 def replay(
-    period: Annotated[str, typer.Argument(help="A month (2026-10) or days (2026-10-01..2026-10-16, the last one out).")],
+    period: Annotated[
+        str,
+        typer.Argument(
+            help="A month (2026-10), months (2024-10..2026-09, both in) or days (2026-10-01..2026-10-16, the last one out)."
+        ),
+    ],
     workspace: WorkspaceOption = Path(),
     activity: Annotated[
         list[Path] | None, typer.Option("--activity", help="Activity files instead of the workspace's.", dir_okay=False)
     ] = None,
     account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Bill only this account (repeatable).")] = None,
+    known_at: KnownAtOption = None,
+    rules_at: RulesAtOption = None,
+    activity_at: ActivityAtOption = None,
+    at: AtOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the documents into this folder.", file_okay=False)
     ] = None,
     formats: Annotated[
         list[FileFormat] | None, typer.Option("--format", "-f", help="Only these files (repeatable; default: all).")
     ] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Compare with the archive's last run; write nothing.")] = False,
+    issue: Annotated[
+        bool, typer.Option("--issue", help="Mark the documents as issued: from now on they are corrected, never changed.")
+    ] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare with an archived run; write nothing.")] = False,
     against: Annotated[
         Path | None, typer.Option("--against", help="Compare with an earlier output folder, byte for byte.", file_okay=False)
     ] = None,
@@ -153,22 +178,29 @@ def replay(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Compute a period's invoices from the rules in force, and keep them in the archive."""
-    chosen = tuple(formats or FileFormat)
-    preview, made, differences = _replay(
-        workspace, period, tuple(activity or ()), tuple(account or ()), out, chosen, jobs or _jobs(), verify=verify, against=against
-    )  # fmt: skip
+    """Compute invoices from the rules in force, and keep them in the archive."""
+    if issue and (verify or at):
+        _refuse(f"--issue takes what is replayed as it is; leave out {'--verify' if verify else '--at'}")
+    if activity and activity_at is not None:
+        _refuse("--activity names files and --activity-at a sequence; give one of them")
+    opened = _opened(workspace, known_at, rules_at, activity_at, at)
+    wanted = _Wanted(
+        period, tuple(activity or ()), tuple(account or ()), out, tuple(formats or FileFormat), issue, verify, against
+    )
+    done = [replayed.told() for replayed in _replay(opened, wanted, jobs or _jobs())]
     if as_json:
         import json
 
-        _print(json.dumps(_summary_json(preview, made), indent=2))
+        told = [each.summary for each in done]
+        _print(json.dumps(told[0] if len(told) == 1 else {"schema": "inforce.summaries/1", "periods": told}, indent=2))
     else:
-        _print(_summary(preview, made))
-    for difference in differences:
-        _print(difference)
-    if differences:
+        _print(done[0].text if len(done) == 1 else _months_text(done))
+    for each in done:
+        for difference in each.differences:
+            _print(difference)
+    if any(each.differences for each in done):
         raise typer.Exit(FOUND)
-    raise typer.Exit(PERSON_NEEDED if preview.count("rejected") + preview.count("held") else DONE)
+    raise typer.Exit(PERSON_NEEDED if any(each.needs_person for each in done) else DONE)
 
 
 @app.command()
@@ -183,20 +215,20 @@ def explain(
 
     from engine.dates import parse_period
     from engine.explain import explain_line, find_document
-    from engine.store.archive import FolderArchive
     from renderers.explanation_text import render_explanation
 
     number, mark, wanted = line.partition("#")
     if not mark or not wanted.isdigit():
         _refuse(f"{line!r} does not name a line; write it like DRAFT-mercy-2026-10#3")
-    space, book = _open(workspace)
-    entry = find_document(FolderArchive(space.archive), number)
+    opened = _opened(workspace)
+    book = opened.book
+    entry = find_document(opened.archive, number)
     if entry.meaning != book.meaning:
         _refuse(
             f"{number} was made with another rule book (meaning {entry.meaning[:12]}, commit {(entry.commit or 'none')[:12]}); this one is "
             f"{book.meaning[:12]}.\nCheck that commit out, or replay {entry.period} with the present rule book first"
         )
-    preview = _preview(space, book, parse_period(entry.period.replace("-to-", "..")), (), entry.accounts, inside=True)
+    (preview,) = _previews(opened, [parse_period(entry.period.replace("-to-", ".."))], (), entry.accounts, inside=True)
     derivation = explain_line(book, preview, number, int(wanted))
     _print(json.dumps(derivation, indent=2, ensure_ascii=False) if as_json else render_explanation(derivation, rows))
 
@@ -207,6 +239,10 @@ def overage(
     workspace: WorkspaceOption = Path(),
     months: Annotated[int, typer.Option("--months", min=1, max=24, help="How many months.")] = 3,
     account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Only this account (repeatable).")] = None,
+    known_at: KnownAtOption = None,
+    rules_at: RulesAtOption = None,
+    activity_at: ActivityAtOption = None,
+    at: AtOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show what accounts have included and what they use, month by month."""
@@ -217,8 +253,8 @@ def overage(
     last = parse_period(period).start
     month = last.year * 12 + last.month - 1
     names = [f"{number // 12}-{number % 12 + 1:02}" for number in range(month - months + 1, month + 1)]
-    space, book = _open(workspace)
-    found = use_of(book, [_preview(space, book, parse_period(name), (), tuple(account or ())) for name in names])
+    opened = _opened(workspace, known_at, rules_at, activity_at, at)
+    found = use_of(opened.book, list(_previews(opened, [parse_period(name) for name in names], (), tuple(account or ()))))
     if as_json:
         import json
 
@@ -234,102 +270,240 @@ def overage(
 # --- what the commands share ------------------------------------------------------------------------------------------------
 
 
-def _open(folder: Path) -> tuple[Workspace, RuleBook]:
-    from connectors.workspace import cache_folder, find_workspace
+class _SystemClock:
+    """The machine's clock; `INFORCE_NOW` sets it for rehearsals and tests."""
+
+    def now(self) -> str:
+        """The time in UTC, like 2026-11-05T09:14:02Z."""
+        import os
+        from datetime import UTC, datetime
+
+        return os.environ.get("INFORCE_NOW") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A workspace with the knowledge that a command was asked for, and the rule book as it is known then."""
+
+    space: Workspace
+    history: History | None
+    archive: FolderArchive
+    known: Knowledge
+    state: State
+    book: RuleBook
+
+    def files(self, named: Sequence[Path] = ()) -> tuple[ActivityFile, ...]:
+        """The files of activity: those that are named, those of the sequence that is known, or those of the workspace."""
+        from connectors.files import ActivityFile, named_files
+
+        for path in named:
+            if not path.is_file():
+                _refuse(f"there is no file {path}")
+        if named:
+            return named_files(named, self.space.folder)
+        if self.known.sequence is not None:
+            return tuple(
+                ActivityFile(each.name, self.archive.path_of(each.sha256)) for each in self.archive.taken(self.known.sequence)
+            )
+        return named_files(self.space.activity_files(), self.space.folder)
+
+
+def _opened(
+    folder: Path, known_at: str | None = None, rules_at: str | None = None, activity_at: int | None = None, at: str | None = None
+) -> _Opened:
+    from connectors.workspace import find_workspace
+    from engine.knowledge import knowledge
+    from engine.ratebook.history import History, State
+    from engine.store.archive import FolderArchive
+
+    space = find_workspace(folder)
+    history, archive = History.find(space.folder), FolderArchive(space.archive)
+    if history is not None and history.bare and known_at is None:
+        rules_at = rules_at or "HEAD"
+    known = knowledge(archive, history, known_at=known_at, rules_at=rules_at, activity_at=activity_at, day=at)
+    state = history.state() if history is not None else State(None, None, False)
+    if known.commit is not None and history is not None:
+        state = State(known.commit, history.commit(known.commit).tree, False)
+    with _working("reading the rule book"):
+        book = _book(space, history, known)
+    return _Opened(space, history, archive, known, state, book)
+
+
+def _book(space: Workspace, history: History | None, known: Knowledge) -> RuleBook:
+    """The rule book of a commit, or that of the folder; on one effective day, if that is asked."""
+    from connectors.workspace import cache_folder
     from engine.problems import ProblemsFound
     from engine.ratebook.cache import build_or_read
     from engine.ratebook.files import read_workspace_files
+    from engine.ratebook.in_force import in_force_on
 
-    space = find_workspace(folder)
+    at_commit = history is not None and known.commit is not None
+    files = (
+        history.files_at(known.commit) if history is not None and known.commit is not None else read_workspace_files(space.folder)
+    )
     try:
-        book, warnings = build_or_read(read_workspace_files(space.folder), cache_folder())
-        if warnings:
-            _say(_findings(space.folder, warnings))
-        return space, book
+        book, warnings = build_or_read(files, cache_folder())
     except ProblemsFound as error:
-        _say(_findings(space.folder, error.problems))
+        _say(_findings(files, error.problems))
+        if at_commit:
+            _say(
+                f"error: the rule book of commit {(known.commit or '')[:12]} cannot be used; this engine finds what stands above in it"
+            )
         raise typer.Exit(FOUND) from error
+    if warnings:
+        _say(_findings(files, warnings))
+    return in_force_on(book, known.day) if known.day is not None else book
 
 
-def _preview(
-    space: Workspace,
-    book: RuleBook,
-    period: Period,
+def _previews(
+    opened: _Opened,
+    periods: Sequence[Period],
     files: Sequence[Path],
     accounts: Sequence[str],
     *,
     inside: bool = False,
     jobs: int = 1,
-) -> Preview:
+) -> Iterator[Preview]:
     from connectors.files import activity_by_kind
-    from engine.pipeline import preview
+    from engine.pipeline import previews
     from engine.problems import nearest
     from engine.steps.rate import Rater
 
+    book = opened.book
     for account in accounts:
         if account not in book.accounts:
             _refuse(f"there is no account {account!r}; {nearest(account, book.accounts)}")
-    paths = tuple(files) or space.activity_files()
-    for path in paths:
-        if not path.is_file():
-            _refuse(f"there is no file {path}")
-    if not paths and not any(each.fees for each in book.accounts.values()):
-        _refuse(f"there is no activity: {space.folder / space.activity} matches no file; name files with --activity")
-    rows = activity_by_kind(paths, book.kinds, space.folder)
+    there = opened.files(files)
+    if not there and not any(each.fees for each in book.accounts.values()):
+        _refuse(
+            f"there is no activity: {opened.space.folder / opened.space.activity} matches no file; name files with --activity"
+        )
+    rows = activity_by_kind(there, book.kinds)
     many = max((len(each) for each in rows.values() if not callable(each)), default=0)
     if inside or jobs == 1 or many < _ROWS_FOR_PROCESSES:
-        return preview(Rater(book), rows, period, accounts, inside=inside)
+        yield from previews(Rater(book), rows, periods, accounts, inside=inside)
+        return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        return preview(Rater(book), rows, period, accounts, partitions=jobs, over=pool.map)
+        yield from previews(Rater(book), rows, periods, accounts, partitions=jobs, over=pool.map)
 
 
-def _replay(
-    folder: Path, name: str, files: Sequence[Path], accounts: Sequence[str], out: Path | None, formats: Sequence[FileFormat], jobs: int, *,
-    verify: bool = False, against: Path | None = None,
-) -> tuple[Preview, tuple[Document, ...], list[str]]:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a replay is asked for."""
+
+    period: str
+    files: tuple[Path, ...] = ()
+    accounts: tuple[str, ...] = ()
+    out: Path | None = None
+    formats: tuple[FileFormat, ...] = tuple(FileFormat)
+    issue: bool = False
+    verify: bool = False
+    against: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What remains of a replayed period when its rows are let go."""
+
+    summary: dict[str, Any]  # Any: plain JSON
+    text: str
+    differences: tuple[str, ...]
+    needs_person: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Replayed:
+    """A replayed period."""
+
+    preview: Preview
+    made: tuple[Document, ...]
+    differences: tuple[str, ...]
+
+    def told(self) -> _Told:
+        """What is printed of it."""
+        needs = bool(self.preview.count("rejected") + self.preview.count("held"))
+        return _Told(_summary_json(self.preview, self.made), _summary(self.preview, self.made), self.differences, needs)
+
+
+def _replay(opened: _Opened, wanted: _Wanted, jobs: int) -> Iterator[_Replayed]:
     from connectors.workspace import read_parties
-    from engine import __version__
-    from engine.dates import parse_period
-    from engine.replay import archive_run, documents, seal
-    from engine.replay import verify as compare
-    from engine.store.archive import FolderArchive
+    from engine.dates import parse_periods
+    from engine.replay import documents
 
-    period = parse_period(name)
-    with _working("reading the rule book"):
-        space, book = _open(folder)
-    with _working("rating the activity"):
-        preview = _preview(space, book, period, files, accounts, jobs=jobs)
-        made = documents(preview, read_parties(space.folder))
-    archive = FolderArchive(space.archive)
+    periods = parse_periods(wanted.period)
+    parties = read_parties(opened.space.folder)
+    with _progress("replaying", len(periods)) as advance:
+        for preview in _previews(opened, periods, wanted.files, wanted.accounts, jobs=jobs):
+            made = documents(preview, parties)
+            folder = wanted.out / preview.period.name if wanted.out is not None and len(periods) > 1 else wanted.out
+            against = wanted.against / preview.period.name if wanted.against is not None and len(periods) > 1 else wanted.against
+            yield _Replayed(preview, made, _kept(opened, replace(wanted, out=folder, against=against), preview, made, jobs))
+            advance()
+
+
+def _kept(opened: _Opened, wanted: _Wanted, preview: Preview, made: tuple[Document, ...], jobs: int) -> tuple[str, ...]:
+    """Compares a replayed period, or keeps it in the archive and writes its files; what differs, in words."""
     found: list[str] = []
-    if verify:
-        number, differences = compare(archive, period, made, accounts)
-        found += [f"{difference.number}: {difference.what}" for difference in differences]
-        same = len(made) - len(
-            {difference.number for difference in differences} & {document.envelope.number for document in made}
-        )
-        _say(f"{period.name}: {same} of {len(made)} documents are identical with run {number}")
-    rendered = (
-        _render(made, formats, jobs, None if against is not None else space.archive / "rendered")
-        if out is not None or against is not None
-        else {}
-    )
-    if against is not None:
-        found += _against(against, rendered, preview, made)
-    if not verify:
-        commit = commit_of(space.folder)
-        pdf = out is not None and FileFormat.pdf in formats
-        sealed = seal(
-            preview, book.meaning, book.calendar.semantics, commit.commit, commit.tree, commit.dirty, _versions(__version__, pdf)
-        )
-        run = archive_run(archive, preview, made, sealed, accounts)
-        _say(f"{period.name}: run {run} is in the archive" + (" (the rule book has uncommitted changes)" if commit.dirty else ""))
-        if out is not None:
-            _write(out, rendered, preview, made, sealed.canonical())
-    return preview, made, found
+    if wanted.verify:
+        found += _verified(opened, wanted, preview, made)
+    kept = None if wanted.against is not None else opened.space.archive / "rendered"
+    rendered = _render(made, wanted.formats, jobs, kept) if wanted.out is not None or wanted.against is not None else {}
+    if wanted.against is not None:
+        found += _against(wanted.against, rendered, preview, made)
+    if wanted.verify:
+        return tuple(found)
+    sealed = _archived(opened, wanted, preview, made)
+    if wanted.out is not None:
+        _write(wanted.out, rendered, preview, made, sealed.canonical())
+    return tuple(found)
+
+
+def _verified(opened: _Opened, wanted: _Wanted, preview: Preview, made: tuple[Document, ...]) -> list[str]:
+    from engine.replay import verify
+
+    number, differences = verify(opened.archive, preview.period, made, wanted.accounts, opened.known.commit)
+    differing = {difference.number for difference in differences}
+    same = sum(document.envelope.number not in differing for document in made)
+    _say(f"{preview.period.name}: {same} of {len(made)} documents are identical with run {number}")
+    return [f"{difference.number}: {difference.what}" for difference in differences]
+
+
+def _archived(opened: _Opened, wanted: _Wanted, preview: Preview, made: tuple[Document, ...]) -> Seal:
+    """Keeps a run in the archive, and what was known when it was made; a question about another day is answered and not kept."""
+    from engine import __version__
+    from engine.issued import check_issue
+    from engine.replay import archive_run, seal
+
+    archive, known, state = opened.archive, opened.known, opened.state
+    sequence = known.sequence
+    if sequence is None and known.day is None:
+        sequence = archive.take_in([(file.name, file.path) for file in opened.files(wanted.files)])
+    pdf = wanted.out is not None and FileFormat.pdf in wanted.formats
+    sealed = seal(
+        preview, opened.book.meaning, opened.book.calendar.semantics, state.commit, state.tree, state.dirty, _versions(__version__, pdf),
+        sequence, known.day,
+    )  # fmt: skip
+    if known.day is not None:
+        return sealed
+    period = preview.period
+    if wanted.issue and not check_issue(archive, period.name, period.start, period.end, made, sealed):
+        _say(f"{period.name}: these documents are issued already; nothing was written")
+        return sealed
+    run = archive_run(archive, preview, made, sealed, wanted.accounts, issue=wanted.issue)
+    if known.commit is None and not wanted.files:
+        archive.note(_SystemClock().now(), None if state.dirty else state.commit, sequence or 0)
+    dirty = " (the rule book has uncommitted changes)" if state.dirty else ""
+    _say(f"{period.name}: run {run} is in the archive{', issued' if wanted.issue else ''}{dirty}")
+    return sealed
+
+
+def _months_text(done: Sequence[_Told]) -> str:
+    from renderers.summary_text import render_months
+
+    return render_months([each.summary for each in done])
 
 
 def _versions(engine: str, pdf: bool) -> list[tuple[str, str]]:
@@ -464,14 +638,16 @@ def _summary(preview: Preview, made: Sequence[Document]) -> str:
     return render_summary(preview, made)
 
 
-def _findings(folder: Path, problems: Sequence[Problem]) -> str:
+def _findings(where: Path | Mapping[str, bytes], problems: Sequence[Problem]) -> str:
+    """Findings with excerpts of their files, which lie in a folder or are at hand."""
     from engine.findings import render
 
     def read_text(path: str) -> str | None:
         try:
-            return (folder / path).read_text(encoding="utf-8", errors="replace")
+            data = (where / path).read_bytes() if isinstance(where, Path) else where.get(path)
         except OSError:
             return None
+        return data.decode("utf-8", "replace") if data is not None else None
 
     return render(problems, read_text)
 

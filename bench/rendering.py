@@ -13,7 +13,7 @@ from pathlib import Path
 from pypdf import PdfReader
 
 from connectors.demo import write_workspace
-from connectors.files import read_activity
+from connectors.files import named_files, read_activity
 from connectors.workspace import find_workspace, read_parties
 from engine.dates import parse_period
 from engine.invoice import Document
@@ -31,7 +31,7 @@ def demo(folder: Path) -> tuple[Document, ...]:
     write_workspace(folder)
     book = build(read_workspace_files(folder))
     space = find_workspace(folder)
-    raw = read_activity(space.activity_files(), book.kinds["shift"], folder)
+    raw = read_activity(named_files(space.activity_files(), folder), book.kinds["shift"])
     return documents(preview(Rater(book), {"shift": raw}, parse_period("2026-10")), read_parties(folder))
 
 

@@ -88,14 +88,14 @@ def engine(path: Path) -> dict[str, int]:
     import numpy as np
     import polars as pl
 
-    from connectors.files import activity_by_kind
+    from connectors.files import activity_by_kind, named_files
     from engine.bulk.measured import read_measured
     from engine.dates import parse_period
     from engine.ratebook.build import build
     from engine.steps.rate import Rater
 
     book = build(rule_book())
-    chunks = activity_by_kind([path], book.kinds, path.parent)["usage"]
+    chunks = activity_by_kind(named_files([path], path.parent), book.kinds)["usage"]
     if isinstance(chunks, pl.DataFrame):
         raise SystemExit("the events do not come in chunks")
     period = parse_period("2026-10")

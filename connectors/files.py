@@ -6,8 +6,9 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -26,9 +27,27 @@ class ActivityFileError(InforceError):
         super().__init__(f"{file}{f' row {row}' if row else ''}: {what}.\n{remedy}.")
 
 
-def read_activity(paths: Sequence[Path], kind: ActivityKind, shown_from: Path) -> pl.DataFrame:
-    """All rows of the files as text columns named as the kind declares, with `file` (relative to `shown_from`) and `row` (header is 1)."""
-    frames = [_read(path, kind, _shown(path, shown_from)) for path in sorted(paths)]
+@dataclass(frozen=True, slots=True, order=True)
+class ActivityFile:
+    """A file of activity: its name, as people see it and as its suffix and its kind are read from it, and where its bytes are."""
+
+    name: str
+    path: Path
+
+    @property
+    def suffix(self) -> str:
+        """How its content is written."""
+        return PurePosixPath(self.name).suffix.lower()
+
+
+def named_files(paths: Sequence[Path], root: Path) -> tuple[ActivityFile, ...]:
+    """Files by their paths in a workspace; of a file elsewhere its folder and name are kept."""
+    return tuple(sorted(ActivityFile(_name(path, root), path) for path in paths))
+
+
+def read_activity(files: Sequence[ActivityFile], kind: ActivityKind) -> pl.DataFrame:
+    """All rows of the files as text columns named as the kind declares, with `file` and `row` (header is 1)."""
+    frames = [_read(file, kind) for file in sorted(files)]
     names = ["file", "row", *(column.column for column in kind.columns)]
     empty = pl.DataFrame(schema={name: pl.Int64 if name == "row" else pl.String for name in names})
     return pl.concat(
@@ -37,41 +56,41 @@ def read_activity(paths: Sequence[Path], kind: ActivityKind, shown_from: Path) -
 
 
 def activity_by_kind(
-    paths: Sequence[Path], kinds: Mapping[str, ActivityKind], shown_from: Path
+    files: Sequence[ActivityFile], kinds: Mapping[str, ActivityKind]
 ) -> dict[str, pl.DataFrame | Callable[[], Iterator[pl.DataFrame]]]:
     """The rows of files by the kind that their name or folder says; of kinds that are rolled up, a function that gives them in chunks."""
-    by_kind: dict[str, list[Path]] = {}
-    for path in sorted(paths):
-        by_kind.setdefault(_kind_of(path, kinds, shown_from), []).append(path)
+    by_kind: dict[str, list[ActivityFile]] = {}
+    for file in sorted(files):
+        by_kind.setdefault(_kind_of(file, kinds), []).append(file)
     return {
-        name: partial(_chunks, mine, kinds[name], shown_from)
-        if kinds[name].roll_up
-        else read_activity(mine, kinds[name], shown_from)
+        name: partial(_chunks, mine, kinds[name]) if kinds[name].roll_up else read_activity(mine, kinds[name])
         for name, mine in by_kind.items()
     }
 
 
-def _kind_of(path: Path, kinds: Mapping[str, ActivityKind], root: Path) -> str:
+def _kind_of(file: ActivityFile, kinds: Mapping[str, ActivityKind]) -> str:
     """The kind of a file: the only one, or the one that its folder is named for or its own name begins with."""
     if len(kinds) == 1:
         return next(iter(kinds))
+    path = PurePosixPath(file.name)
     if path.parent.name in kinds:
         return path.parent.name
     found = sorted((name for name in kinds if path.stem == name or path.stem.startswith((f"{name}-", f"{name}_"))), key=len)
     if not found:
         known = ", ".join(f"{name}-..." for name in kinds)
-        raise ActivityFileError(_shown(path, root), "its name does not say which kind of activity it holds", f"Name it {known}")
+        raise ActivityFileError(file.name, "its name does not say which kind of activity it holds", f"Name it {known}")
     return found[-1]
 
 
-def _chunks(paths: Sequence[Path], kind: ActivityKind, root: Path) -> Iterator[pl.DataFrame]:
+def _chunks(files: Sequence[ActivityFile], kind: ActivityKind) -> Iterator[pl.DataFrame]:
     """Files in chunks of bounded size; the cells of Parquet files keep their types."""
-    for path in paths:
-        if path.suffix.lower() != ".parquet":
-            yield _read(path, kind, _shown(path, root))
+    for file in files:
+        if file.suffix != ".parquet":
+            yield _read(file, kind)
             continue
-        shown = _shown(path, root)
-        lazy = pl.scan_parquet(path)
+        shown = file.name
+        # told by its content, not by a name that an archived file does not have
+        lazy = pl.scan_parquet(file.path, glob=False)
         try:
             names = lazy.collect_schema().names()
             count = int(lazy.select(pl.len()).collect().item())
@@ -91,21 +110,22 @@ def _is_typed(column: pl.Series) -> bool:
     return column.dtype.is_integer() or column.dtype == pl.String or isinstance(column.dtype, pl.Datetime)
 
 
-def _read(path: Path, kind: ActivityKind, shown: str) -> pl.DataFrame:
-    if path.suffix.lower() == ".csv":
+def _read(file: ActivityFile, kind: ActivityKind) -> pl.DataFrame:
+    path, shown = file.path, file.name
+    if file.suffix == ".csv":
         header, rows = _csv_rows(path, shown)
         columns = _columns(header, kind, shown)
         data = {name: [row[at] for row in rows] for at, name in enumerate(columns)}
         frame = pl.DataFrame(data, schema=dict.fromkeys(columns, pl.String))
-    elif path.suffix.lower() in (".ndjson", ".jsonl"):
+    elif file.suffix in (".ndjson", ".jsonl"):
         frame = _ndjson(path, kind, shown)
-    elif path.suffix.lower() == ".parquet":
+    elif file.suffix == ".parquet":
         frame = _parquet(path, kind, shown)
     else:
         raise ActivityFileError(
-            shown, f"{path.suffix or 'no suffix'!r} is not a kind of file inforce reads", "Give .csv, .ndjson or .parquet files"
+            shown, f"{file.suffix or 'no suffix'!r} is not a kind of file inforce reads", "Give .csv, .ndjson or .parquet files"
         )
-    first = 1 if path.suffix.lower() in (".ndjson", ".jsonl") else 2  # where there is a header, it is row 1
+    first = 1 if file.suffix in (".ndjson", ".jsonl") else 2  # where there is a header, it is row 1
     numbered = pl.int_range(first, len(frame) + first, dtype=pl.Int64, eager=True)
     return frame.with_columns(pl.lit(shown).alias("file"), numbered.alias("row"))
 
@@ -258,8 +278,8 @@ def _cells(column: pl.Series, shown: str) -> pl.Series:
     return text.fill_null("").alias(column.name)
 
 
-def _shown(path: Path, root: Path) -> str:
+def _name(path: Path, root: Path) -> str:
     try:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
-        return path.name
+        return f"{path.resolve().parent.name}/{path.name}"

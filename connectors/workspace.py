@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.invoice import Party
 from engine.problems import InforceError, Problem, ProblemsFound
+from engine.ratebook.history import History
 from engine.ratebook.load import Mapping as YamlMapping
 from engine.ratebook.load import Node, Text, read
 from engine.ratebook.load import Sequence as YamlSequence
@@ -41,10 +42,13 @@ class Workspace:
 
 
 def find_workspace(start: Path) -> Workspace:
-    """The workspace that `start` lies in: the nearest folder upwards with an `inforce.toml`."""
+    """The workspace that `start` lies in: the nearest folder upwards with an `inforce.toml`, or a bare repository of one."""
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / MARKER).is_file():
             return _read_marker(folder)
+    bare = History.find(start)
+    if bare is not None and bare.bare and (marker := bare.read_at("HEAD", MARKER)) is not None:
+        return _marker(start.resolve(), f"{start}:{MARKER}", marker)
     raise WorkspaceError(
         f"{start} is not in a workspace: there is no {MARKER} here or above.\nTry `inforce demo`, or name one with --workspace."
     )
@@ -67,8 +71,9 @@ def cache_folder() -> Path | None:
 def read_parties(folder: Path) -> Parties:
     """Seller, buyers and site names from `parties.yaml`; ids stand in for what it does not name."""
     path = folder / "parties.yaml"
+    name = find_workspace(folder).name
     if not path.is_file():
-        return Parties(Party(_read_marker(folder).name), {}, {})
+        return Parties(Party(name), {}, {})
     root = read("parties.yaml", path.read_bytes())
     if not isinstance(root, YamlMapping):
         raise ProblemsFound(root if isinstance(root, (list, tuple)) else [_wrong(root, "a file of parties is a map")])
@@ -84,22 +89,26 @@ def read_parties(folder: Path) -> Parties:
     sites = _entries(root, "sites")
     seller = root.entries.get("seller")
     return Parties(
-        _party(seller) if seller is not None else Party(_read_marker(folder).name),
-        {name: _party(node) for name, node in buyers.items()},
-        {name: _text(node) for name, node in sites.items()},
+        _party(seller) if seller is not None else Party(name),
+        {buyer: _party(node) for buyer, node in buyers.items()},
+        {site: _text(node) for site, node in sites.items()},
     )
 
 
 def _read_marker(folder: Path) -> Workspace:
     path = folder / MARKER
+    return _marker(folder, str(path), path.read_bytes())
+
+
+def _marker(folder: Path, shown: str, data: bytes) -> Workspace:
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        said = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WorkspaceError(f"{path}: {error}.\nCorrect the file.") from error
+        raise WorkspaceError(f"{shown}: {error}.\nCorrect the file.") from error
     section = said.get("workspace", {})
     unknown = sorted({*said} - {"workspace"}) + sorted({*section} - {"name", "activity"})
     if unknown:
-        raise WorkspaceError(f"{path}: unknown setting {unknown[0]!r}.\nKnown are [workspace] name and activity.")
+        raise WorkspaceError(f"{shown}: unknown setting {unknown[0]!r}.\nKnown are [workspace] name and activity.")
     return Workspace(folder, str(section.get("name", folder.name)), str(section.get("activity", "activity/*")))
 
 

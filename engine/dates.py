@@ -13,6 +13,7 @@ DAY_SECONDS = 86_400
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FOREVER = date(9999, 12, 31)
 
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _DURATION = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})min)?(?:([0-9]{1,6})s)?", re.ASCII)
@@ -90,7 +91,7 @@ class Period:
 
 def parse_period(text: str) -> Period:
     """A calendar month (2026-10) or a half-open range of days (2026-10-01..2026-10-16)."""
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}", text, re.ASCII):
+    if _MONTH.fullmatch(text):
         try:
             start = parse_day(f"{text}-01")
         except DateError:
@@ -104,3 +105,15 @@ def parse_period(text: str) -> Period:
     if end <= start:
         raise DateError(f"the period {text} is empty: its end is the first day that is out, so it must come after {start}")
     return Period(start, end, f"{start}-to-{end}")
+
+
+def parse_periods(text: str) -> tuple[Period, ...]:
+    """One period, or the months of a range that names months (2024-10..2026-09, both in)."""
+    first, dots, last = text.partition("..")
+    if not dots or not (_MONTH.fullmatch(first) and _MONTH.fullmatch(last)):
+        return (parse_period(text),)
+    start, end = parse_period(first), parse_period(last)
+    if end.start < start.start:
+        raise DateError(f"{text!r} is no range of months: it ends before it begins")
+    months = range(start.start.year * 12 + start.start.month - 1, end.start.year * 12 + end.start.month)
+    return tuple(parse_period(f"{month // 12}-{month % 12 + 1:02}") for month in months)

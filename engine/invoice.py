@@ -265,7 +265,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """With which knowledge and which versions documents were made; kept beside them, never inside."""
+    """With which knowledge and which versions documents were made; kept beside them, never inside.
+
+    `sequence` is that of the activity in the archive, `day` the effective date that was set for all of it (None: its own days).
+    """
 
     commit: str | None
     tree: str | None
@@ -275,6 +278,8 @@ class Seal:
     context: str
     semantics: int
     versions: tuple[tuple[str, str], ...]
+    sequence: int | None = None
+    day: date | None = None
 
     def canonical(self) -> dict[str, Json]:
         """The seal as canonical JSON members."""
@@ -286,5 +291,7 @@ class Seal:
             "snapshot": self.snapshot,
             "context": self.context,
             "semantics": self.semantics,
+            "sequence": self.sequence,
+            "day": self.day.isoformat() if self.day else None,
             "versions": dict(self.versions),
         }

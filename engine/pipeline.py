@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -125,7 +125,17 @@ def preview(
     `partitions` of workers are rated one after the other, or by `over`, which applies a function to them as `map` does; the documents are
     the same.
     """
-    return _preview(rater, _read(rater.book, activity), period, accounts, _How(inside, partitions, over))
+    return next(previews(rater, activity, [period], accounts, inside=inside, partitions=partitions, over=over))
+
+
+def previews(
+    rater: Rater, activity: Activity, periods: Iterable[Period], accounts: Collection[str] = (), *, inside: bool = False,
+    partitions: int = 1, over: Over | None = None,
+) -> Iterator[Preview]:  # fmt: skip
+    """The previews of several periods, from activity that is read once."""
+    rows = _read(rater.book, activity)
+    for period in periods:
+        yield _preview(rater, rows, period, accounts, _How(inside, partitions, over))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from engine.canonical import Json
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An entry of the archive's log: at `time` (UTC, as the clock then said) the rule book was at `commit` and activity at `sequence`."""
+
+    number: int
+    time: str
+    commit: str | None
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file of activity as the archive keeps it: its name, and the hash of its content."""
+
+    name: str
+    sha256: str
+
+
+class Clock(Protocol):
+    """Says what time it is; the engine never asks by itself."""
+
+    def now(self) -> str:
+        """The time in UTC, like 2026-11-05T09:14:02Z."""
+
+
 class Archive(Protocol):
-    """Where documents and runs are kept: objects by the hash of their content, runs by period and number. Nothing is overwritten."""
+    """Where activity, documents and runs are kept: objects by the hash of their content, the rest by number. Nothing is overwritten."""
 
     def put(self, data: bytes) -> str:
         """Stores bytes and returns their SHA-256; the same bytes twice are one object."""
@@ -22,5 +50,23 @@ class Archive(Protocol):
     def last(self, period: str) -> tuple[int, dict[str, Any]] | None:
         """The number and manifest (parsed JSON) of the last run of a period."""
 
+    def runs(self, period: str) -> tuple[tuple[int, dict[str, Any]], ...]:
+        """The numbers and manifests of all runs of a period, in order."""
+
     def periods(self) -> tuple[str, ...]:
         """The periods that have runs, in order."""
+
+    def take_in(self, files: Sequence[tuple[str, Path]]) -> int:
+        """Keeps files of activity (name and place) and returns their sequence: a new number, unless they are those of the last one."""
+
+    def taken(self, sequence: int) -> tuple[Taken, ...]:
+        """The files of a sequence; refuses one that the archive does not have."""
+
+    def path_of(self, digest: str) -> Path:
+        """Where the object with that hash lies, its content proved; refuses a missing or damaged one."""
+
+    def note(self, time: str, commit: str | None, sequence: int) -> None:
+        """Adds to the log what is known now, unless its last entry says the same."""
+
+    def log(self) -> tuple[Known, ...]:
+        """What was known when, in order."""

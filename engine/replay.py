@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -58,13 +59,22 @@ def seal(
     tree: str | None,
     dirty: bool,
     versions: Iterable[tuple[str, str]],
+    sequence: int | None = None,
+    day: date | None = None,
 ) -> Seal:
     """With which knowledge and versions a preview was made."""
-    return Seal(commit, tree, dirty, meaning, preview.snapshot, preview.context, semantics, tuple(sorted(versions)))
+    return Seal(
+        commit, tree, dirty, meaning, preview.snapshot, preview.context, semantics, tuple(sorted(versions)), sequence, day
+    )
 
 
-def archive_run(archive: Archive, preview: Preview, made: Sequence[Document], sealed: Seal, accounts: Sequence[str]) -> int:
-    """Keeps bodies, backup rows, snapshot and manifest of a run; returns the run's number in its period."""
+def archive_run(
+    archive: Archive, preview: Preview, made: Sequence[Document], sealed: Seal, accounts: Sequence[str], *, issue: bool = False
+) -> int:
+    """Keeps bodies, backup rows, snapshot and manifest of a run; returns the run's number in its period.
+
+    `issue` marks the run's documents as issued until the ledger decides; whether they may be is for `engine.issued` to say.
+    """
     kept: list[Json] = []
     for assembled, document in zip(preview.assembled, made, strict=True):
         backup = archive.put(assembled.canonical_backup())
@@ -82,7 +92,7 @@ def archive_run(archive: Archive, preview: Preview, made: Sequence[Document], se
         archive.put(text)
     manifest: dict[str, Json] = {
         "schema": "inforce.run/1",
-        "status": "draft",
+        "status": "issued" if issue else "draft",
         "period": {"name": preview.period.name, "from": preview.period.start.isoformat(), "to": preview.period.end.isoformat()},
         "accounts": list(accounts),
         "seal": sealed.canonical(),
@@ -99,13 +109,17 @@ def counts(preview: Preview) -> dict[str, Json]:
 
 
 def verify(
-    archive: Archive, period: Period, made: Sequence[Document], accounts: Sequence[str]
+    archive: Archive, period: Period, made: Sequence[Document], accounts: Sequence[str], commit: str | None = None
 ) -> tuple[int, tuple[Difference, ...]]:
-    """The last archived run of a period compared with documents made now: its number, and every difference in words."""
-    last = archive.last(period.name)
-    if last is None:
+    """An archived run of a period compared with documents made now: its number, and every difference in words.
+
+    It is the last run that was made with the commit, if one is named and there is one, else the last of all.
+    """
+    runs = [(number, manifest) for number, manifest in archive.runs(period.name) if not manifest.get("corrects")]
+    if not runs:
         raise NoRunError(f"the archive has no run of {period.name} to compare with.\nRun `inforce replay {period.name}` first.")
-    number, manifest = last
+    same = [run for run in runs if commit is not None and run[1]["seal"]["commit"] == commit and not run[1]["seal"]["dirty"]]
+    number, manifest = (same or runs)[-1]
     before = {each["number"]: each for each in manifest["documents"] if not accounts or each["account"] in accounts}
     after = {document.envelope.number: document for document in made}
     found = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from engine.invoice import Document
-from engine.money import decimal_text
+from engine.money import CURRENCY_DIGITS, decimal_text
 from engine.pipeline import Preview
 
 _SHOWN = 5
@@ -39,6 +40,30 @@ def render_summary(preview: Preview, made: Sequence[Document]) -> str:
         if len(rejects) > _SHOWN:
             lines.append(f"  and {len(rejects) - _SHOWN:,} more (rejected.csv lists all)")
     return "\n".join(lines)
+
+
+def render_months(summaries: Sequence[Mapping[str, Any]]) -> str:  # Any: plain JSON
+    """A line for each of several periods: documents, rows and totals; then their sums."""
+    lines = [f"{'period':<10}  {'documents':>9}  {'read':>10}  {'billed':>9}  {'held':>6}  {'rejected':>8}  {'total':>17}"]
+    sums: Counter[str] = Counter()
+    for each in summaries:
+        totals = Counter[str]()
+        for document in each["documents"]:
+            totals[document["currency"]] += document["total"]
+        sums += totals
+        rows = each["rows"]
+        counts = f"{rows['read']:>10,}  {rows['billed']:>9,}  {rows['held']:>6,}  {rows['rejected']:>8,}"
+        begin = f"{each['period']['name']:<10}  {len(each['documents']):>9,}  {counts}"
+        for currency, amount in sorted(totals.items()) or [("", 0)]:
+            lines.append(f"{begin}  {_money(amount, currency):>17} {currency}" if currency else begin)
+            begin = " " * len(begin)
+    said = f"{len(summaries)} periods"
+    lines += [f"{said:<62}  {_money(amount, currency):>17} {currency}" for currency, amount in sorted(sums.items())]
+    return "\n".join(lines)
+
+
+def _money(amount: int, currency: str) -> str:
+    return decimal_text(amount, CURRENCY_DIGITS[currency], grouped=True)
 
 
 def _totals(made: Sequence[Document]) -> dict[str, tuple[int, int, int]]:

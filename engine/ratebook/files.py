@@ -40,14 +40,24 @@ def read_workspace_files(folder: Path) -> dict[str, bytes]:
     return files
 
 
+def belongs(path: str) -> bool:
+    """Whether a path in the workspace lies in the rule book: below one of its folders, not hidden, and no schema for editors."""
+    parts = path.split("/")
+    return parts[0] in FOLDERS and tuple(parts[:2]) != SCHEMAS and not any(part.startswith(".") for part in parts)
+
+
+def misnamed(path: str) -> bool:
+    """Whether somebody took the name for that of a rule file, and it would be left out in silence."""
+    name = path.rpartition("/")[2]
+    return not name.endswith(".yaml") and _ALMOST.search(name) is not None
+
+
 def _below(folder: Path) -> Iterator[Path]:
-    """Files and links below the two folders, in order of their paths; links to folders are not followed."""
+    """Files and links of the rule book, in order of their paths; links to folders are not followed."""
     for top in FOLDERS:
         for where, folders, names in os.walk(folder / top):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
             here = Path(where)
-            if here.relative_to(folder).parts == SCHEMAS[:1]:
-                folders[:] = [name for name in folders if name != SCHEMAS[1]]
+            folders[:] = sorted(name for name in folders if belongs((here / name).relative_to(folder).as_posix()))
             links = [name for name in folders if (here / name).is_symlink()]
             yield from (here / name for name in sorted([*names, *links]) if not name.startswith("."))
 
@@ -62,7 +72,7 @@ def _refusal(path: Path, folder: Path) -> tuple[str, str, str] | None:
         return "R001", "the link leads out of the workspace", "Put the file itself here"
     if path.is_dir():
         return "R001", "a link to a folder is not followed", "Put the files themselves here"
-    if path.suffix != ".yaml" and _ALMOST.search(path.name):
+    if misnamed(path.name):
         return "R002", "the file would not be read: its name does not end in .yaml", "Rename it to .yaml, or move it elsewhere"
     if path.suffix == ".yaml" and not path.is_file():
         return "R001", "this is not a file", "Put a file here, or delete it"

@@ -1,15 +1,23 @@
-"""The archive as a folder: `objects/<sha256>` and `runs/<period>/<n>.json`. Written whole or not at all, never changed."""
+"""The archive as a folder, written whole or not at all, never changed.
+
+`objects/<sha256>` holds contents, `runs/<period>/<n>.json` manifests of runs, `activity/<n>.json` which files of activity there were at
+sequence n, and `log/<n>.json` which commit and sequence were known when.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from engine.canonical import Json, canonical_json, sha256
+from engine.ports import Known, Taken
 from engine.problems import InforceError
 
 _PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2}-to-[0-9]{4}-[0-9]{2}-[0-9]{2})?", re.ASCII)
@@ -30,45 +38,99 @@ class FolderArchive:
         digest = sha256(data)
         path = self._object(digest)
         if not path.exists():
-            _write(path, data)
+            _write(path, lambda file: file.write(data))
         return digest
 
     def get(self, digest: str) -> bytes:
         """The object with that hash; refuses a missing or damaged one."""
+        path = self._object(digest)
         try:
-            data = self._object(digest).read_bytes()
-        except FileNotFoundError as error:
-            raise ArchiveError(
-                f"{self._object(digest)}: the archive has no such object.\nRestore it from a backup, or replay the period."
-            ) from error
-        if sha256(data) != digest:
-            raise ArchiveError(
-                f"{self._object(digest)}: its content has hash {sha256(data)}.\nThe file was changed or damaged; restore it from a backup."
-            )
-        return data
+            data = path.read_bytes()
+        except FileNotFoundError:
+            data = None
+        self._prove(path, sha256(data) if data is not None else None, digest)
+        return data or b""
 
     def record(self, period: str, manifest: dict[str, Json]) -> int:
         """Adds a run to a period and returns its number, from 1."""
-        number = max(self._numbers(period), default=0) + 1
-        _write(self._runs(period) / f"{number}.json", canonical_json({**manifest, "run": number}) + b"\n")
-        return number
+        return _add(self._runs(period), {**manifest}, "run")
 
     def last(self, period: str) -> tuple[int, dict[str, Any]] | None:
         """The number and manifest (parsed JSON) of the last run of a period."""
-        number = max(self._numbers(period), default=0)
-        if not number:
-            return None
-        path = self._runs(period) / f"{number}.json"
-        try:
-            manifest = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ArchiveError(f"{path}: this is not a run's manifest ({error}).\nRestore it from a backup.") from error
-        return number, manifest
+        number = max(_numbers(self._runs(period)), default=0)
+        return (number, _manifest(self._runs(period) / f"{number}.json")) if number else None
+
+    def runs(self, period: str) -> tuple[tuple[int, dict[str, Any]], ...]:
+        """The numbers and manifests of all runs of a period, in order."""
+        folder = self._runs(period)
+        return tuple((number, _manifest(folder / f"{number}.json")) for number in sorted(_numbers(folder)))
 
     def periods(self) -> tuple[str, ...]:
         """The periods that have runs, in order."""
         runs = self._folder / "runs"
         return tuple(sorted(each.name for each in runs.iterdir() if _PERIOD.fullmatch(each.name))) if runs.is_dir() else ()
+
+    def take_in(self, files: Sequence[tuple[str, Path]]) -> int:
+        """Keeps files of activity (name and place) and returns their sequence: a new number, unless they are those of the last one."""
+        taken = [{"name": name, "sha256": self._put_file(path)} for name, path in sorted(files)]
+        last = max(_numbers(self._sequences), default=0)
+        if last and _manifest(self._sequences / f"{last}.json")["files"] == taken:
+            return last
+        return _add(self._sequences, {"schema": "inforce.activity/1", "files": taken}, "sequence")
+
+    def taken(self, sequence: int) -> tuple[Taken, ...]:
+        """The files of a sequence; refuses one that the archive does not have."""
+        if sequence not in _numbers(self._sequences):
+            last = max(_numbers(self._sequences), default=0)
+            has = f"it has 1 to {last}" if last else "it has none yet; `inforce replay` takes activity in"
+            raise ArchiveError(f"{self._folder}: the archive has no activity of sequence {sequence}.\nName another one: {has}.")
+        return tuple(Taken(each["name"], each["sha256"]) for each in _manifest(self._sequences / f"{sequence}.json")["files"])
+
+    def path_of(self, digest: str) -> Path:
+        """Where the object with that hash lies, its content proved; refuses a missing or damaged one."""
+        path = self._object(digest)
+        self._prove(path, _hash_of(path), digest)
+        return path
+
+    def note(self, time: str, commit: str | None, sequence: int) -> None:
+        """Adds to the log what is known now, unless its last entry says the same."""
+        known = self.log()
+        if not known or (known[-1].commit, known[-1].sequence) != (commit, sequence):
+            _add(
+                self._folder / "log",
+                {"schema": "inforce.known/1", "time": time, "commit": commit, "sequence": sequence},
+                "number",
+            )
+
+    def log(self) -> tuple[Known, ...]:
+        """What was known when, in order."""
+        folder = self._folder / "log"
+        told = (_manifest(folder / f"{number}.json") for number in sorted(_numbers(folder)))
+        return tuple(Known(each["number"], each["time"], each["commit"], each["sequence"]) for each in told)
+
+    @property
+    def _sequences(self) -> Path:
+        return self._folder / "activity"
+
+    def _put_file(self, path: Path) -> str:
+        """As `put`, for a file that may be large."""
+        digest = _hash_of(path)
+        if digest is None:
+            raise ArchiveError(f"{path}: there is no such file any more.\nNothing was written; begin again.")
+        kept = self._object(digest)
+        if not kept.exists():
+            with path.open("rb") as source:
+                _write(kept, lambda file: shutil.copyfileobj(source, file, 1 << 20))
+            self._prove(kept, _hash_of(kept), digest)
+        return digest
+
+    def _prove(self, path: Path, found: str | None, digest: str) -> None:
+        if found is None:
+            raise ArchiveError(f"{path}: the archive has no such object.\nRestore it from a backup, or replay the period.")
+        if found != digest:
+            raise ArchiveError(
+                f"{path}: its content has hash {found}.\nThe file was changed or damaged; restore it from a backup."
+            )
 
     def _object(self, digest: str) -> Path:
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
@@ -80,26 +142,58 @@ class FolderArchive:
             raise ArchiveError(f"{period!r} is not the name of a period.")
         return self._folder / "runs" / period
 
-    def _numbers(self, period: str) -> list[int]:
-        folder = self._runs(period)
-        return [int(each.stem) for each in folder.glob("*.json") if each.stem.isdigit()] if folder.is_dir() else []
+
+def _numbers(folder: Path) -> list[int]:
+    return [int(each.stem) for each in folder.glob("*.json") if each.stem.isdigit()] if folder.is_dir() else []
 
 
-def _write(path: Path, data: bytes) -> None:
-    """A file whole or not at all: temporary name, flush to disk, rename, flush the folder."""
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ArchiveError(f"{path}: this is not a manifest ({error}).\nRestore it from a backup.") from error
+    return manifest
+
+
+def _add(folder: Path, manifest: dict[str, Json], name: str) -> int:
+    """Adds a manifest that says its own number, the next one, which no other process can have taken."""
+    number = max(_numbers(folder), default=0)
+    while True:
+        number += 1
+        data = canonical_json({**manifest, name: number}) + b"\n"
+        if _write(folder / f"{number}.json", lambda file, data=data: file.write(data), anew=True):  # type: ignore[misc]  # bound now
+            return number
+
+
+def _hash_of(path: Path) -> str | None:
+    """The SHA-256 of a file; None if it is not there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, fill: Callable[[IO[bytes]], object], *, anew: bool = False) -> bool:
+    """A file whole or not at all: temporary name, flush to disk, rename, flush the folder. `anew`: False if there is one already."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
+        if anew:
+            os.link(name, path)  # refuses to replace
+        else:
+            Path(name).replace(path)
+    except FileExistsError:
+        return False
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+    return True

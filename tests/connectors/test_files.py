@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from connectors.files import ActivityFileError, read_activity
+from connectors.files import ActivityFileError, named_files, read_activity
 from engine.ratebook.book import ActivityKind
 from engine.ratebook.build import build
 from tests.sample_book import sample_files
@@ -24,7 +24,7 @@ def kind() -> ActivityKind:
 
 
 def read(path: Path) -> pl.DataFrame:
-    return read_activity([path], kind(), path.parent)
+    return read_activity(named_files([path], path.parent), kind())
 
 
 @pytest.mark.parametrize(

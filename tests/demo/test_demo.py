@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from connectors.demo import COLUMNS, DemoSummary, as_of, example_folder, october, write_workspace
-from connectors.files import read_activity
+from connectors.files import named_files, read_activity
 from engine.dates import Period
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import build
@@ -239,7 +239,7 @@ def test_a_night_of_twelve_hours_on_the_clock_over_the_clock_change_is_thirteen_
     nights = [row for row in october(book()) if row["worker"].startswith("W-90") and row["start"] == "2026-10-31T19:00"]
     assert {row["site"] for row in nights} == {"mercy-north", "st-mary-main", "county-general", "lakeside", "redrock"}
     collected = collect(
-        book(), book().kinds["shift"], read_activity([made / "activity" / "2026-10.csv"], book().kinds["shift"], made), OCTOBER
+        book(), book().kinds["shift"], read_activity(named_files([made / "activity" / "2026-10.csv"], made), book().kinds["shift"]), OCTOBER
     )
     at = {name: place for place, name in enumerate(collected.activity.id.to_list())}
     begin, end = collected.activity.times["start"], collected.activity.times["end"]
@@ -255,7 +255,7 @@ def test_only_the_rows_that_are_meant_to_be_are_rejected(made: Path) -> None:
     path = made / "activity" / "2026-10.csv"
     with path.open(encoding="utf-8", newline="") as file:
         ids = [row["id"] for row in csv.DictReader(file)]
-    collected = collect(book(), book().kinds["shift"], read_activity([path], book().kinds["shift"], made), OCTOBER)
+    collected = collect(book(), book().kinds["shift"], read_activity(named_files([path], made), book().kinds["shift"]), OCTOBER)
     rejected = Counter(ids[reject.row - 2] for reject in collected.rejects)
     assert set(rejected) == {f"S-9{n:04}" for n in range(3, 11)}
     assert len({(reject.file, reject.row) for reject in collected.rejects}) == 9

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from connectors.files import activity_by_kind
+from connectors.files import activity_by_kind, named_files
 from connectors.workspace import find_workspace
 from engine.dates import parse_period
 from engine.invoice import Invoice
@@ -29,7 +29,7 @@ def rules() -> RuleBook:
 
 
 def billed(month: str, *paths: Path) -> Preview:
-    rows = activity_by_kind(paths or find_workspace(FOLDER).activity_files(), rules().kinds, FOLDER)
+    rows = activity_by_kind(named_files(paths or find_workspace(FOLDER).activity_files(), FOLDER), rules().kinds)
     return preview(Rater(rules()), rows, parse_period(month))
 
 

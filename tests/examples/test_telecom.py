@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from connectors.files import activity_by_kind
+from connectors.files import activity_by_kind, named_files
 from connectors.workspace import find_workspace, read_parties
 from engine.dates import parse_period
 from engine.invoice import Document, Invoice
@@ -51,7 +51,7 @@ def rules() -> RuleBook:
 
 @cache
 def billed(month: str) -> Preview:
-    rows = activity_by_kind(find_workspace(FOLDER).activity_files(), rules().kinds, FOLDER)
+    rows = activity_by_kind(named_files(find_workspace(FOLDER).activity_files(), FOLDER), rules().kinds)
     return preview(Rater(rules()), rows, parse_period(month))
 
 

@@ -135,7 +135,7 @@ def test_an_ended_price_names_the_gap(tmp_path: Path) -> None:
 
 def test_every_line_explains_itself_and_the_steps_multiply_out(workspace: Path) -> None:
     """For every line of every document: the price's steps, each row's quantity x price, and their sums, from the JSON alone."""
-    from connectors.files import read_activity
+    from connectors.files import named_files, read_activity
     from connectors.workspace import find_workspace
     from engine.dates import parse_period
     from engine.explain import explain_line
@@ -145,7 +145,7 @@ def test_every_line_explains_itself_and_the_steps_multiply_out(workspace: Path) 
     from engine.steps.rate import Rater
 
     space, book = find_workspace(workspace), build(read_workspace_files(workspace))
-    raw = read_activity(space.activity_files(), book.kinds["shift"], workspace)
+    raw = read_activity(named_files(space.activity_files(), workspace), book.kinds["shift"])
     found = preview(Rater(book), {"shift": raw}, parse_period("2026-10"), inside=True)
     for path in sorted((workspace / "out").glob("DRAFT-*.json")):
         document = json.loads(path.read_bytes())

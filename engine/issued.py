@@ -1,0 +1,84 @@
+"""Issued documents: what was promised to a client. Until the ledger keeps them, the archive's runs say which documents are issued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from engine.invoice import Document, Seal
+from engine.ports import Archive
+from engine.problems import InforceError
+
+
+class IssueError(InforceError):
+    """A run cannot be marked as issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedDocument:
+    """An issued document as the archive knows it. `body` and `backup` are the hashes of their contents, `total` is in minor units.
+
+    `commit`, `sequence` and `meaning` are the knowledge it was made with; `run` is the number of its run in the period.
+    """
+
+    number: str
+    account: str
+    period: str
+    start: date
+    end: date
+    body: str
+    backup: str
+    total: int
+    run: int
+    commit: str | None
+    sequence: int | None
+    meaning: str
+    corrects: bool
+
+
+def issued(archive: Archive, period: str) -> tuple[IssuedDocument, ...]:
+    """The issued documents of a period, corrections of it included, in the order in which they were issued."""
+    found = []
+    for run, manifest in archive.runs(period):
+        if manifest["status"] != "issued":
+            continue
+        seal, span = manifest["seal"], manifest["period"]
+        found += [
+            IssuedDocument(
+                each["number"], each["account"], period, date.fromisoformat(span["from"]), date.fromisoformat(span["to"]), each["body"],
+                each["backup"], each["total"], run, seal["commit"], seal["sequence"], seal["meaning"], bool(manifest.get("corrects")),
+            )
+            for each in manifest["documents"]
+        ]  # fmt: skip
+    return tuple(found)
+
+
+def all_issued(archive: Archive) -> tuple[IssuedDocument, ...]:
+    """The issued documents of all periods, by period."""
+    return tuple(each for period in archive.periods() for each in issued(archive, period))
+
+
+def check_issue(archive: Archive, period: str, start: date, end: date, made: Sequence[Document], sealed: Seal) -> bool:
+    """Whether there is anything new to issue; refuses what was not made from a commit, or bills days of an account a second time."""
+    if sealed.commit is None or sealed.dirty:
+        why = "the rule book is in no commit" if sealed.commit is None else "the rule book has changes that are in no commit"
+        raise IssueError(f"{why}, so an invoice made with it could not be made again.\nCommit it (`git commit`), then issue.")
+    bodies = {document.envelope.number: document.invoice.body_sha256() for document in made}
+    before = [each for each in all_issued(archive) if not each.corrects and each.start < end and start < each.end]
+    mine = {each.account for each in before} & {document.invoice.account for document in made}
+    if not mine:
+        return True
+    there = {each.number: each.body for each in before if each.period == period}
+    if all(there.get(number) == body for number, body in bodies.items()):
+        return False
+    raise IssueError(
+        f"{period} is already issued for {_listed(mine)} (run {max(each.run for each in before if each.account in mine)} of "
+        f"{_listed({each.period for each in before if each.account in mine})}), and the documents differ now.\n"
+        f"An issued invoice is never changed: `inforce correct {period}` makes the lines that put it right."
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    some = sorted(names)
+    return ", ".join(some[:5]) + (f" and {len(some) - 5} more" if len(some) > 5 else "")
