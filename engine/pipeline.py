@@ -133,9 +133,26 @@ def previews(
     partitions: int = 1, over: Over | None = None,
 ) -> Iterator[Preview]:  # fmt: skip
     """The previews of several periods, from activity that is read once."""
-    rows = _read(rater.book, activity)
+    rows = read_rows(rater.book, activity)
     for period in periods:
         yield _preview(rater, rows, period, accounts, _How(inside, partitions, over))
+
+
+def preview_rows(rater: Rater, rows: Rows, period: Period, accounts: Collection[str] = (), *, inside: bool = False) -> Preview:
+    """As `preview`, from rows that are read already."""
+    return _preview(rater, rows, period, accounts, _How(inside))
+
+
+def invoices(book: RuleBook, entries: pl.DataFrame, period: Period, accounts: Collection[str]) -> tuple[Assembled, ...]:
+    """The checked invoices of charges that are rated already. Refuses accounts that look back at earlier periods."""
+
+    def earlier(account: str, before: Period) -> Sequence[Assembled]:
+        raise InvariantError(f"{account}: the invoices of {before.name} are needed, and only those of {period.name} are rated")
+
+    made = assemble(book, entries, period)
+    made = tuple(each for account in _accounts(book, made, accounts) for each in _finished(book, made, account, period, earlier))
+    check(made, len(entries), book)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +165,15 @@ class _How:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """All rows as read, by kind."""
+class Rows:
+    """All rows as read, by kind; any period can be taken from them."""
 
     timed: tuple[Readings, ...]
     measured: tuple[MeasuredReadings, ...]
 
 
-def _read(book: RuleBook, activity: Activity) -> _Rows:
+def read_rows(book: RuleBook, activity: Activity) -> Rows:
+    """All rows of activity, typed and prescreened, by what the book says of their kinds, sites and items."""
     timed, measured = [], []
     for name, kind in book.kinds.items():
         rows = activity.get(name)
@@ -163,7 +181,7 @@ def _read(book: RuleBook, activity: Activity) -> _Rows:
             timed.append(read(book, kind, pl.concat(_chunks(rows, kind.kind)) if rows is not None else _no_rows()))
         elif rows is not None:
             measured.append(read_measured(book, kind, partial(_chunks, rows, kind.kind)))
-    return _Rows(tuple(timed), tuple(measured))
+    return Rows(tuple(timed), tuple(measured))
 
 
 def _chunks(rows: pl.DataFrame | Callable[[], Iterable[pl.DataFrame]], kind: str) -> Iterable[pl.DataFrame]:
@@ -174,7 +192,7 @@ def _no_rows() -> pl.DataFrame:
     return pl.DataFrame(schema={"file": pl.String, "row": pl.Int64})
 
 
-def _preview(rater: Rater, rows: _Rows, period: Period, accounts: Collection[str], how: _How, *, whole: bool = True) -> Preview:
+def _preview(rater: Rater, rows: Rows, period: Period, accounts: Collection[str], how: _How, *, whole: bool = True) -> Preview:
     """The invoices; unless `whole`, without what looks back at earlier periods, and without tax."""
     book = rater.book
     timed = tuple(_timed(rater, readings, period, accounts, how) for readings in rows.timed)
@@ -190,8 +208,12 @@ def _preview(rater: Rater, rows: _Rows, period: Period, accounts: Collection[str
         entries = entries.filter(pl.col("account").is_in(list(accounts)))  # others may pay shares of the same activity
     made = assemble(book, entries, period)
     if whole:
+
+        def earlier(account: str, before: Period) -> Sequence[Assembled]:
+            return _preview(rater, rows, before, [account], _How(), whole=False).assembled
+
         made = tuple(
-            each for account in _accounts(book, made, accounts) for each in _finished(rater, rows, made, account, period)
+            each for account in _accounts(book, made, accounts) for each in _finished(book, made, account, period, earlier)
         )
     check(made, len(entries), book)
     for _, rated in timed:
@@ -243,21 +265,20 @@ def _accounts(book: RuleBook, made: Sequence[Assembled], accounts: Collection[st
     return [name for name in sorted(there | owing) if not accounts or name in accounts]
 
 
-def _finished(rater: Rater, rows: _Rows, made: Sequence[Assembled], account: str, period: Period) -> list[Assembled]:
-    """The invoices of an account with their derived lines, under its ceilings, and with tax."""
-    book = rater.book
+def _finished(
+    book: RuleBook, made: Sequence[Assembled], account: str, period: Period, earlier: Callable[[str, Period], Sequence[Assembled]]
+) -> list[Assembled]:
+    """The invoices of an account with their derived lines, under its ceilings, and with tax; `earlier` gives those of days before."""
     mine = [each for each in made if each.invoice.account == account]
 
-    def earlier(start: date, end: date) -> list[LineItem]:
-        before = _preview(rater, rows, Period(start, end, f"{start}-to-{end}"), [account], _How(), whole=False)
-        return [line for each in before.assembled if each.invoice.account == account for line in each.invoice.lines]
+    def lines(start: date, end: date) -> list[LineItem]:
+        before = earlier(account, Period(start, end, f"{start}-to-{end}"))
+        return [line for each in before if each.invoice.account == account for line in each.invoice.lines]
 
-    mine = derive(book, account, mine, period, earlier)
+    mine = derive(book, account, mine, period, lines)
     for ceiling in ceilings(book, account, period):
         before = sum(
-            each.invoice.net
-            for month in months_between(ceiling.start, period.start)
-            for each in _preview(rater, rows, month, [account], _How(), whole=False).assembled
+            each.invoice.net for month in months_between(ceiling.start, period.start) for each in earlier(account, month)
         )
         for place, each in enumerate(mine):
             mine[place] = capped(book, each, ceiling, before, period)
