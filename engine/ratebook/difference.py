@@ -1,0 +1,166 @@
+"""What differs between two rule books by meaning: which entries say something else, on which days, and what follows from it.
+
+Empty if and only if the books mean the same: how they are written, and in which order, is no difference.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+from engine.problems import Source
+from engine.ratebook.book import UNKNOWN_PROVENANCE, Provenance, RuleBook
+from engine.ratebook.changes import EVERYTHING, Case, Change, Difference, Reach, Shield, Stretch
+from engine.ratebook.entries import GROUPING, ORDER, Edit, Entries, Entry, Line, Parts, entries
+from engine.ratebook.formula_changes import with_figures
+from engine.ratebook.policy_changes import with_cases
+from engine.ratebook.price_changes import with_shields
+from engine.ratebook.reach import Books, reach_of
+
+__all__ = ["Case", "Change", "Difference", "Reach", "Shield", "Stretch", "difference", "difference_on"]
+
+_RANK = (
+    "price", "override", "table", "term", "term-type", "geo", "site", "account", "rule", "policy", "formula", "premium", "item", "fee",
+    "coupon", "exemption", "share", "limit", "percentage-fee", "assembly", "tax", "tax-class", "taxes",
+)  # fmt: skip
+_SAME_EFFECT = "it says the same on every day, in other entries than before"
+_NOTHING_SAID: Line = ((None, None),)
+
+
+def difference(before: RuleBook, after: RuleBook) -> Difference:
+    """All changes from one rule book to another, each with its days, its reach, and cases that are decided otherwise."""
+    if before.meaning == after.meaning:
+        return Difference(())
+    books = Books(before, after)
+    found = []
+    for edit in _edits(entries(before), entries(after)):
+        stretches = _stretches(_line(edit.before), _line(edit.after))
+        found.append(_change(edit, stretches, reach_of(edit, stretches, books)))
+    if not found:  # the meaning differs in a way that no entry tells
+        found = [Change("book", "book", (), None, None, UNKNOWN_PROVENANCE, EVERYTHING, notes=(_SAME_EFFECT,))]
+    found = with_shields(found, books)
+    found = with_figures(found, before, after)
+    return Difference(tuple(with_cases(found, before, after)))
+
+
+def difference_on(before: RuleBook, day_before: date, after: RuleBook, day_after: date) -> Difference:
+    """What is in force in one book on one day and otherwise in another (or the same) on another; what has no days is compared, too."""
+    found = []
+    for edit in _edits(entries(before), entries(after), everything=True):
+        first, last = _on(_line(edit.before), day_before), _on(_line(edit.after), day_after)
+        said = _said(first[1], last[1])
+        if said is not None:
+            found.append(_change(edit, (Stretch(last[0], last[2], *said),), EVERYTHING))
+    days = (day_before, day_after)
+    return Difference(tuple(with_cases(with_figures(found, before, after, days), before, after, days)))
+
+
+# --- entries compared -------------------------------------------------------------------------------------------------
+
+
+def _edits(before: Entries, after: Entries, *, everything: bool = False) -> Iterator[Edit]:
+    """The entries that say something else (or every one), in order of what they are and their id."""
+    rank = {what: number for number, what in enumerate(_RANK)}
+    keys = sorted(before.keys() | after.keys(), key=lambda key: (rank.get(key[0], len(rank)), key))
+    levels: set[str] = set()  # whose terms differ
+    for what, id_ in keys:
+        edit = Edit(what, id_, before.get((what, id_)), after.get((what, id_)))
+        if what in (ORDER, GROUPING) and (edit.before is None or edit.after is None):
+            continue
+        if what == GROUPING and everything:
+            continue
+        if not everything and not _differ(edit):
+            continue
+        if what == "term":
+            levels.add(id_.rpartition("/")[0])
+        if (what == GROUPING and id_ in levels) or (what == ORDER and _same_order(edit)):
+            continue
+        yield edit
+
+
+def _differ(edit: Edit) -> bool:
+    return edit.before is None or edit.after is None or edit.before.told != edit.after.told
+
+
+def _same_order(edit: Edit) -> bool:
+    """Whether what both books have stands in the same order in both."""
+    first, last = ([str(name) for name in listed] for listed in edit.values if isinstance(listed, tuple))
+    return [name for name in first if name in last] == [name for name in last if name in first]
+
+
+def _change(edit: Edit, stretches: tuple[Stretch, ...], reach: Reach) -> Change:
+    first, last = _place(edit.before, edit.after), _place(edit.after, edit.before)
+    return Change(
+        what="terms" if edit.what == GROUPING else edit.what,
+        id=edit.id,
+        stretches=stretches,
+        before=None if first is None else first[0],
+        after=None if last is None else last[0],
+        provenance=(last or first or (None, UNKNOWN_PROVENANCE))[1],
+        reach=reach,
+        notes=() if stretches else (_SAME_EFFECT,),
+    )
+
+
+def _place(entry: Entry | None, other: Entry | None) -> tuple[Source, Provenance] | None:
+    """Where an entry says what the other does not."""
+    if entry is None:
+        return None
+    known = {point.told for point in other.points} if other is not None else set()
+    new = next((point for point in entry.points if point.told not in known), None)
+    return (entry.source, entry.provenance) if new is None else (new.source, new.provenance)
+
+
+# --- lines compared ---------------------------------------------------------------------------------------------------
+
+
+def _line(entry: Entry | None) -> Line:
+    return _NOTHING_SAID if entry is None else entry.lay()
+
+
+def _stretches(before: Line, after: Line) -> tuple[Stretch, ...]:
+    """The days on which two lines say different things."""
+    days = sorted({day or date.min for line in (before, after) for day, _ in line})
+    found: list[Stretch] = []
+    ends: Sequence[date | None] = [*days[1:], None]
+    for day, end in zip(days, ends, strict=True):
+        said = _said(_on(before, day)[1], _on(after, day)[1])
+        if said is None:
+            continue
+        start = None if day == date.min else day
+        if found and found[-1].end == day and (found[-1].before, found[-1].after) == said:
+            found[-1] = replace(found[-1], end=end)
+        else:
+            found.append(Stretch(start, end, *said))
+    return tuple(found)
+
+
+def _on(line: Line, day: date) -> tuple[date | None, Parts | None, date | None]:
+    """What a line says on a day, and from which day to which."""
+    starts = [start or date.min for start, _ in line]
+    place = bisect_right(starts, day) - 1
+    end = line[place + 1][0] if place + 1 < len(line) else None
+    return line[place][0], line[place][1], end
+
+
+def _said(before: Parts | None, after: Parts | None) -> tuple[str | None, str | None] | None:
+    """What differs in words before and after; None if nothing does."""
+    if before is None or after is None:
+        return None if before is after else (_whole(before), _whole(after))
+    names = sorted(name for name in before.keys() | after.keys() if _part(before, name) != _part(after, name))
+    return (_named(before, names), _named(after, names)) if names else None
+
+
+def _part(parts: Parts, name: str) -> str | None:
+    return parts[name].told if name in parts else None
+
+
+def _whole(parts: Parts | None) -> str | None:
+    return None if parts is None else _named(parts, [name for name, part in parts.items() if not part.tacit])
+
+
+def _named(parts: Parts, names: Sequence[str]) -> str:
+    said = [f"{name} {parts[name].words if name in parts else 'none'}".strip() for name in names]
+    return ", ".join(said)
