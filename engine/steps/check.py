@@ -18,8 +18,7 @@ from engine.ratebook.book import RuleBook
 def check(assembled: Sequence[Assembled], charges: int, book: RuleBook) -> None:
     """Refuses invoices whose lines, backup rows, totals or taxes do not agree to the last digit, and charges that are not on exactly one."""
     for each in assembled:
-        _check_invoice(each, book.rounding.amount)
-        _check_tax(each.invoice)
+        check_document(each, (book.rounding.amount,))
     seen = np.zeros(charges, dtype=np.int64)
     for each in assembled:
         np.add.at(seen, each.claims, 1)
@@ -28,13 +27,19 @@ def check(assembled: Sequence[Assembled], charges: int, book: RuleBook) -> None:
         raise InvariantError(f"charge {entry} is billed {int(seen[entry])} times instead of once; nothing was written")
 
 
+def check_document(assembled: Assembled, halves: Sequence[Half]) -> None:
+    """Refuses an invoice whose figures do not agree; each line is rounded in one of the ways `halves`."""
+    _check_invoice(assembled, halves)
+    _check_tax(assembled.invoice)
+
+
 def _check_tax(invoice: Invoice) -> None:
     """The taxes of the lines add up to the breakdown."""
     lines = sum(line.tax or 0 for line in invoice.lines)
     _equal(invoice.account, "the taxes of its lines", lines, "its tax", invoice.tax, invoice.digits)
 
 
-def _check_invoice(assembled: Assembled, half: Half) -> None:
+def _check_invoice(assembled: Assembled, halves: Sequence[Half]) -> None:
     """Quantity x price is the amount, backup adds up to the line, lines add up to the invoice: from the printed texts alone."""
     invoice, backup = assembled.invoice, assembled.backup
     minor = 10**invoice.digits
@@ -46,7 +51,9 @@ def _check_invoice(assembled: Assembled, half: Half) -> None:
         where = f"{invoice.account}, line {line.line}"
         quantity, price = line.quantity.fraction(), line.price.fraction()
         mine = rows.pop(line.line, [])
-        _equal(where, "its quantity x price", rounded(quantity * price * minor, half), "its amount", line.amount, invoice.digits)
+        made = {rounded(quantity * price * minor, half) for half in halves}
+        whole = line.amount if line.amount in made else min(made)
+        _equal(where, "its quantity x price", whole, "its amount", line.amount, invoice.digits)
         _equal(where, "its backup rows", sum(row[3] for row in mine), "its amount", line.amount, invoice.digits)
         if sum(row[0] for row in mine) != quantity or any(row[1] != price for row in mine) or len(mine) != line.backup.rows:
             raise InvariantError(

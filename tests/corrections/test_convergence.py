@@ -1,0 +1,78 @@
+"""The law of corrections: whatever was issued and whatever became known, all issued lines together are the replay at the latest knowledge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.pipeline import Preview
+from tests.corrections.billing import Books, replayed, standing, sums, totals
+from tests.corrections.books import METERED_ROWS, METERED_SETTINGS, SHIFT_ROWS, SHIFT_SETTINGS, metered, shifts
+
+Bill = Callable[[Mapping[str, str], Mapping[str, tuple[str, ...]]], Preview]
+
+
+def converges(
+    bill: Bill, first: Mapping[str, str], known: Mapping[str, tuple[str, ...]], edits: list[list[tuple[str, str]]]
+) -> int:
+    """Issues, then corrects after each group of edits; returns how many corrections there were."""
+    said, rows, books = dict(first), dict(known), Books()
+    books.issue(bill(said, rows))
+    count = 0
+    for group in edits:
+        for name, value in group:
+            if name in said:
+                said[name] = value
+            elif rows.get(name, ("",))[-1] != value:
+                rows[name] = (*rows.get(name, ()), value)
+        now = bill(said, rows)
+        count += len(books.correct(now))
+        assert standing(books.issued) == {account: lines for account, lines in replayed(now).items() if lines} | {
+            account: lines for account, lines in standing(books.issued).items() if not lines
+        }
+        assert sums([each.assembled for each in books.issued], totals) == sums(now.assembled, totals)
+        assert books.correct(now) == ()
+    return count
+
+
+def edits(
+    settings_: Mapping[str, tuple[str, ...]], rows: Mapping[str, tuple[str, ...]]
+) -> st.SearchStrategy[list[list[tuple[str, str]]]]:
+    """One to four groups of changes of the rule book and of activity."""
+    one = st.sampled_from([*settings_, *rows]).flatmap(
+        lambda name: st.tuples(st.just(name), st.sampled_from([*settings_.get(name, ()), *rows.get(name, ())]))
+    )
+    return st.lists(st.lists(one, min_size=1, max_size=3), min_size=1, max_size=4)
+
+
+BOOKS = {"shifts": (shifts, SHIFT_SETTINGS, SHIFT_ROWS), "metered": (metered, METERED_SETTINGS, METERED_ROWS)}
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_after_each_correction_the_issued_lines_are_the_replay(name: str) -> None:
+    bill, said, rows = BOOKS[name]
+    known = {row: (values[0],) for row, values in rows.items() if values[0]}
+    first = {setting: values[0] for setting, values in said.items()}
+    corrections: list[int] = []
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+    @given(edits(said, rows))
+    def holds(changes: list[list[tuple[str, str]]]) -> None:
+        corrections.append(converges(bill, first, known, changes))
+
+    holds()
+    assert sum(corrections) > len(corrections)
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_each_setting_and_each_row_moves_an_issued_line(name: str) -> None:
+    """Nothing in the property is decoration: each change alone, and back again."""
+    bill, said, rows = BOOKS[name]
+    known = {row: (values[0],) for row, values in rows.items() if values[0]}
+    first = {setting: values[0] for setting, values in said.items()}
+    for each, values in [*said.items(), *rows.items()]:
+        for value in values[1:]:
+            assert converges(bill, first, known, [[(each, value)], [(each, values[0])]]) >= 2, (each, value)
