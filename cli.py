@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from connectors.workspace import Workspace
     from engine.canonical import Json
     from engine.dates import Period
+    from engine.impact import Asked
     from engine.invoice import Document, Seal
     from engine.knowledge import Knowledge
-    from engine.pipeline import Preview
+    from engine.pipeline import Activity, Preview
     from engine.problems import Problem
     from engine.ratebook.book import RuleBook
     from engine.ratebook.history import History, State
@@ -45,6 +46,24 @@ class FindingsFormat(StrEnum):
 
     human = "human"
     json = "json"
+
+
+class DifferenceFormat(StrEnum):
+    """How `diff` prints what differs."""
+
+    human = "human"
+    json = "json"
+    md = "md"
+
+
+class ImpactFormat(StrEnum):
+    """How `impact` writes its report."""
+
+    human = "human"
+    md = "md"
+    json = "json"
+    csv = "csv"
+    html = "html"
 
 
 class FileFormat(StrEnum):
@@ -234,6 +253,90 @@ def explain(
 
 
 @app.command()
+def diff(
+    refs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[BEFORE [AFTER]]", help="Commits (default: HEAD, and the files as they are)."),
+    ] = None,
+    workspace: WorkspaceOption = Path(),
+    at: Annotated[
+        list[str] | None, typer.Option("--at", metavar="DAY", help="Compare what is in force on this day (twice: on two days).")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="PATH|ID", help="Only changes whose file or id begins so (repeatable).")
+    ] = None,
+    form: Annotated[DifferenceFormat, typer.Option("--format", help="How differences are printed.")] = DifferenceFormat.human,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if there are differences.")] = False,
+) -> None:
+    """Compare two rule books by meaning: prices over time, rules by what they decide, formulas in figures."""
+    from engine.dates import parse_day
+    from engine.ratebook.difference import difference, difference_on
+
+    named, days = list(refs or ()), [parse_day(each) for each in at or ()]
+    if len(named) > 2 or len(days) > 2:
+        _refuse("name at most two commits, and at most two days with --at")
+    before, after = _two_books(workspace, named, one=len(days) == 2)
+    with _working("comparing the rule books"):
+        found = difference_on(before, days[0], after, days[-1]) if days else difference(before, after)
+    found = found.only(only or ())
+    if as_json or form is DifferenceFormat.json:
+        import json
+
+        _print(json.dumps(found.canonical(), indent=2, ensure_ascii=False))
+    elif form is DifferenceFormat.md:
+        from renderers.difference_markdown import render_difference_markdown
+
+        _print(render_difference_markdown(found).rstrip("\n"))
+    else:
+        from renderers.difference_text import render_difference
+
+        _print(render_difference(found))
+    raise typer.Exit(FOUND if exit_code and found.changes else DONE)
+
+
+@app.command()
+def impact(
+    refs: Annotated[
+        str | None,
+        typer.Argument(metavar="[BEFORE[..AFTER]]", help="Commits (default: the merge base with main, and the files as they are)."),
+    ] = None,
+    workspace: WorkspaceOption = Path(),
+    periods: Annotated[
+        str | None, typer.Option("--periods", help="Months, such as 2026-08..2026-10 (default: those that the archive knows).")
+    ] = None,
+    at: AtOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Replay every document, whatever the change can reach.")] = False,
+    form: Annotated[ImpactFormat, typer.Option("--format", "-f", help="How the report is written.")] = ImpactFormat.human,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it into this file.", dir_okay=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    redact: Annotated[bool, typer.Option("--redact", help="Name no account: A1, A2 and so on stand for them.")] = False,
+    fail_over: Annotated[
+        str | None, typer.Option("--fail-over", metavar="5%|$N", help="End with 1 if more than this moves, up or down, in any of the sums.")
+    ] = None,
+) -> None:
+    """Show the money that a change of the rule book moves: on issued invoices, in the open period, and in months to come."""
+    from engine.gate import gate
+    from engine.impact import impact as moved_by
+    from renderers.impact import render_impact
+
+    allowed = gate(fail_over) if fail_over is not None else None
+    before, after, asked = _asked(workspace, refs, periods, at, full=full)
+    with _progress("replaying", len({each.period for each in asked.issued}) + len(asked.open) + len(asked.past)) as advance:
+        found = moved_by(before, after, replace(asked, advance=advance))
+    if redact:
+        found = found.redacted()
+    passed = allowed.judge(found) if allowed is not None else ()
+    text = render_impact(found, "json" if as_json else form.value, passed)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+        _say(f"{out} is written")
+    elif text:
+        _print(text)
+    raise typer.Exit(FOUND if found.unsound or any(not each.passed for each in passed) else DONE)
+
+
+@app.command()
 def overage(
     period: Annotated[str, typer.Argument(help="The last of the months, such as 2026-10.")],
     workspace: WorkspaceOption = Path(),
@@ -353,6 +456,78 @@ def _book(space: Workspace, history: History | None, known: Knowledge) -> RuleBo
     if warnings:
         _say(_findings(files, warnings))
     return in_force_on(book, known.day) if known.day is not None else book
+
+
+def _two_books(folder: Path, refs: Sequence[str], *, one: bool) -> tuple[RuleBook, RuleBook]:
+    """The rule books of two commits; of one and the files as they are; or, for two days of `one` book, the same twice."""
+    from connectors.workspace import find_workspace
+    from engine.knowledge import Knowledge
+    from engine.ratebook.history import History
+
+    space = find_workspace(folder)
+    history = History.find(space.folder)
+    wanted: list[str | None] = [*refs, *([None] if len(refs) < 2 else [])]
+    if not refs and not one:
+        wanted = ["HEAD", None]
+    elif one and len(refs) < 2:
+        wanted = wanted[:1]
+    books = []
+    for ref in wanted:
+        commit = None if ref is None else (history or History.open(space.folder)).resolve(ref)
+        with _working("reading the rule book"):
+            books.append(_book(space, history, Knowledge(commit)))
+    return books[0], books[-1]
+
+
+def _asked(folder: Path, refs: str | None, periods: str | None, at: str | None, *, full: bool) -> tuple[RuleBook, RuleBook, Asked]:
+    """The two books of an impact, and what it is asked over: what the archive says is issued and open, or the periods that are named."""
+    from connectors.files import activity_by_kind, named_files
+    from connectors.workspace import find_workspace
+    from engine.bulk.issued_invoice import read_issued
+    from engine.canonical import canonical_json, sha256
+    from engine.dates import parse_day, parse_periods
+    from engine.impact import Asked, spans
+    from engine.issued import all_issued
+    from engine.ratebook.history import History
+    from engine.store.archive import FolderArchive
+
+    space = find_workspace(folder)
+    archive = FolderArchive(space.archive)
+    history = History.open(space.folder)
+    one, dots, two = (refs or history.base_of_work()).partition("..")
+    before, after = _two_books(folder, [one, *([two] if dots and two else [])], one=False)
+    opened = _Opened(space, history, archive, _knowledge_of_now(), history.state(), after)
+    issued = all_issued(archive)
+    named = parse_periods(periods) if periods is not None else None
+    open_, past = spans(archive.periods(), issued, named)
+    if named is not None:
+        issued = tuple(each for each in issued if each.period in {period.name for period in named})
+    if not issued and not open_:
+        _refuse("the archive knows no period; name some: --periods 2026-08..2026-10")
+    files = opened.files()
+
+    def activity(book: RuleBook, sequence: int | None) -> Activity:
+        there = files if sequence is None else replace(opened, known=replace(opened.known, sequence=sequence)).files()
+        return activity_by_kind(there, book.kinds)
+
+    present = sha256(canonical_json([[file.name, _hash_of_file(file.path)] for file in files]))
+    return before, after, Asked(
+        issued, open_, past, activity, lambda each: read_issued(each.number, archive.get(each.body), archive.get(each.backup)), present,
+        archive, parse_day(at) if at is not None else None, full,
+    )  # fmt: skip
+
+
+def _knowledge_of_now() -> Knowledge:
+    from engine.knowledge import Knowledge
+
+    return Knowledge()
+
+
+def _hash_of_file(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _previews(

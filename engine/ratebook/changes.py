@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 
 from engine.canonical import Json
+from engine.money import Decimals, NumberError, parse_decimal, rounded
 from engine.problems import Source
 from engine.ratebook.book import Provenance
 
@@ -25,9 +27,26 @@ class Stretch:
     before: str | None
     after: str | None
 
+    @property
+    def percent(self) -> str | None:
+        """By how much a figure rises or falls, as +3.8%: exact, rounded to a tenth (or to its first digit, if that comes later)."""
+        figures = [_figure(said) for said in (self.before, self.after)]
+        if figures[0] is None or figures[1] is None or not figures[0]:
+            return None
+        percent = (figures[1] - figures[0]) * 100 / figures[0]
+        digits = next((count for count in range(1, 9) if rounded(percent * 10**count)), 1)
+        sign = "+" if percent > 0 else ""
+        return f"{sign}{Decimals(rounded(percent * 10**digits), digits)}%"
+
     def canonical(self) -> dict[str, Json]:
         """The stretch as canonical JSON."""
-        return {"start": _day(self.start), "end": _day(self.end), "before": self.before, "after": self.after}
+        return {
+            "start": _day(self.start),
+            "end": _day(self.end),
+            "before": self.before,
+            "after": self.after,
+            "percent": self.percent,
+        }
 
     def mirrored(self) -> Stretch:
         """The stretch of the change back."""
@@ -150,6 +169,10 @@ class Change:
     shields: tuple[Shield, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def names(self) -> tuple[str, ...]:
+        """What one can ask for it by: its id, and the files it stands in."""
+        return (self.id, *(str(source) for source in (self.before, self.after) if source is not None))
+
     def canonical(self) -> dict[str, Json]:
         """The change as canonical JSON."""
         said: Mapping[str, str] = {
@@ -157,6 +180,7 @@ class Change:
             "by": self.provenance.by,
             "on": self.provenance.on,
             "ref": self.provenance.ref,
+            "retroactive": self.provenance.retroactive,
         }
         return {
             "what": self.what,
@@ -178,9 +202,24 @@ class Difference:
 
     changes: tuple[Change, ...]
 
+    def only(self, beginnings: Collection[str]) -> Difference:
+        """The changes whose id, or whose file in one of the books, begins with one of some texts; all of them if there are none."""
+        if not beginnings:
+            return self
+        wanted = tuple(beginnings)
+        return Difference(tuple(each for each in self.changes if any(text.startswith(wanted) for text in each.names())))
+
     def canonical(self) -> dict[str, Json]:
         """The difference as canonical JSON."""
         return {"schema": SCHEMA, "changes": [each.canonical() for each in self.changes]}
+
+
+def _figure(said: str | None) -> Fraction | None:
+    """The number that words are, if they are one."""
+    try:
+        return parse_decimal(said).fraction() if said is not None else None
+    except NumberError:
+        return None
 
 
 def _day(day: date | None) -> str | None:
