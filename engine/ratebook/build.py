@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.problems import Problem, ProblemsFound
+from engine.ratebook.approvals import build_approvals
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build_accounts import Agreeable, build_accounts
 from engine.ratebook.build_accumulators import build_accumulators, in_order
@@ -35,6 +36,7 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
     """The rule book, unless there are errors, and everything found. A file out of form is not searched for what others name."""
     found = Findings()
     forms = read_forms(files, found)
+    build_approvals(forms["approvals"], found, files)
     calendar, rounding, items, lines = (the_one(forms[kind], kind, found) for kind in ("calendar", "rounding", "items", "lines"))
     premium_form = the_one(forms["premiums"], "premiums", found) if forms["premiums"] else None
     tables = build_tables(forms["rate-table"], found)
