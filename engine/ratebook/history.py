@@ -179,6 +179,27 @@ class History:
         """One file of the workspace at a commit; None if it is not there."""
         return self._ask("cat-file", "blob", f"{self.resolve(ref)}:{self.prefix}{path}")
 
+    def chain(self, ref: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """What proves which files a commit holds: the commit and the trees on the way to them, by id, each with git's own header.
+
+        The hash of an object with its header is its id, and a tree names what is in it, so nobody needs git to follow them.
+        """
+        commit = self.resolve(ref)
+        body = self._blobs([commit], commit)[commit]
+        found = {commit: b"commit %d\0" % len(body) + body}
+        level = {body.split(b"\n", 1)[0].split()[1].decode(): [(self.prefix + path).split("/") for path in paths]}
+        while level:
+            trees = self._blobs(level, commit)
+            deeper: dict[str, list[list[str]]] = {}
+            for tree, wanted in level.items():
+                found[tree] = b"tree %d\0" % len(trees[tree]) + trees[tree]
+                inside = _tree(trees[tree], len(tree) // 2)
+                for name, *rest in wanted:
+                    if rest:
+                        deeper.setdefault(inside[name], []).append(rest)
+            level = deeper
+        return found
+
     def merge_base(self, one: str, other: str) -> str:
         """The newest commit that two have in common."""
         found = self._say("merge-base", self.resolve(one), self.resolve(other))
@@ -186,6 +207,15 @@ class History:
             why = " (this clone is shallow: `git fetch --unshallow` brings the rest)" if self.is_shallow() else ""
             raise HistoryError(f"{one} and {other} have no commit in common{why}.\nName commits of one history.")
         return found
+
+    def base(self) -> str:
+        """The commit that work began from: what the checked-out commit has in common with main; on main itself, the commit."""
+        head = self.resolve("HEAD")
+        for name in ("origin/main", "main", "origin/master", "master"):
+            found = self._say("rev-parse", "--verify", "-q", f"{name}^{{commit}}")
+            if found is not None:
+                return self.merge_base(found, head)
+        return head
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether one commit is part of the history of another (or is that commit)."""
@@ -263,6 +293,16 @@ class History:
 
 
 _HEADER = re.compile(rb"[0-9a-f]{40,64} [0-9]+ [0-9]+")
+
+
+def _tree(data: bytes, width: int) -> dict[str, str]:
+    """The ids of what a tree holds, by name; an id has `width` bytes."""
+    found, at = {}, 0
+    while at < len(data):
+        end = data.index(b"\0", at)
+        found[data[at:end].partition(b" ")[2].decode("utf-8", "replace")] = data[end + 1 : end + 1 + width].hex()
+        at = end + 1 + width
+    return found
 
 
 def _record(text: str) -> CommitRecord:
