@@ -196,9 +196,10 @@ def _preview(rater: Rater, rows: Rows, period: Period, accounts: Collection[str]
     """The invoices; unless `whole`, without what looks back at earlier periods, and without tax."""
     book = rater.book
     timed = tuple(_timed(rater, readings, period, accounts, how) for readings in rows.timed)
-    measured = tuple(_measured(rater, readings, period, accounts) for readings in rows.measured)
+    measured = tuple(_measured(rater, readings, period, accounts, how) for readings in rows.measured)
     fees = tuple(
-        rater.rate_measured(each, _asked(book, each.frame["site"], accounts), period) for each in fee_activity(book, period)
+        rater.rate_measured(each, _asked(book, each.frame["site"], accounts), period, inside=how.inside)
+        for each in fee_activity(book, period)
     )
     parts = [entries_of_rated(book, rated) for _, rated in timed] + [entries_of_measured(book, rated) for _, rated in measured]
     entries = shared(
@@ -242,11 +243,11 @@ def _timed(rater: Rater, readings: Readings, period: Period, accounts: Collectio
 
 
 def _measured(
-    rater: Rater, readings: MeasuredReadings, period: Period, accounts: Collection[str]
+    rater: Rater, readings: MeasuredReadings, period: Period, accounts: Collection[str], how: _How
 ) -> tuple[Gathered, MeasuredRated]:
     gathered = readings.of(period)
     mine = _asked(rater.book, gathered.measured.frame["site"], accounts)
-    return gathered, rater.rate_measured(gathered.measured, mine, period)
+    return gathered, rater.rate_measured(gathered.measured, mine, period, inside=how.inside)
 
 
 def _asked(book: RuleBook, sites: pl.Series, accounts: Collection[str]) -> Bools:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.arrays import Bools, Codes, Ints, codes, ints
+from engine.bulk.charges import Sums
 from engine.bulk.recurrences import LATE, NEVER, SCOPES, Windows
 from engine.bulk.running import NOTHING, Carried, in_order, sums_before
 from engine.bulk.runs import Runs
@@ -70,6 +71,7 @@ class Accumulating:
     bits: tuple[int, ...]
     complete_from: int | None
     carries: bool = False  # from chunk to chunk
+    told: list[Sums] | None = None  # the sums are kept there, if they are asked for
     _cells: list[Codes] = field(default_factory=list)
     _alike: tuple[int, int, int, int] | None = None  # view, workdays, scope and order of all runs, if they have but one
     _carried: dict[tuple[int, int, int, int, str], Carried] = field(default_factory=dict)
@@ -97,6 +99,8 @@ class Accumulating:
         for group in self._groups(runs, keys, window):
             self._refuse_incomplete(group, runs, keys, window)
             before, own = self._before(group, runs, keys, states_of)
+            if self.told is not None:
+                self.told.append(self._sums(group, runs, keys, window, before, own))
             if self._alike is not None and len(group.asked) == len(runs):
                 for number, limits in enumerate(self.windows.limits):
                     reached[number] = self._reached(group, runs, keys, states_of, before, own, limits[:1])
@@ -105,6 +109,12 @@ class Accumulating:
             for number, limits in enumerate(self.windows.limits):
                 reached[number][group.asked] = self._reached(group, runs, keys, states_of, before, own, limits[place])
         return self._cut_at_bands(runs, reached)
+
+    def _sums(self, group: Group, runs: Runs, keys: RowKeys, window: Codes, before: Ints, own: Ints) -> Sums:
+        row = runs.row[group.asked]
+        place = self.windows.first[self.windows.site_class[keys.site[row]]] + window[group.asked]
+        limits = tuple(limits[place] for limits in self.windows.limits)
+        return Sums(self.name, row, runs.start[group.asked], runs.end[group.asked], before, own, self.windows.day[place], limits)
 
     # --- windows
 

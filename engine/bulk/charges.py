@@ -117,11 +117,41 @@ class Streamed:
 
 
 @dataclass(frozen=True, slots=True)
+class Sums:
+    """What accumulators had reached, for those who ask why: run i of row `row[i]`, from `start[i]` to `end[i]`, has `before[i]` of the
+    measure before it in the window that begins on local day `day[i]`, and `counted[i]` of its own. `limits` are those of the bands.
+    """
+
+    accumulator: str
+    row: Ints
+    start: Ints
+    end: Ints
+    before: Ints
+    counted: Ints
+    day: Ints
+    limits: tuple[Ints, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Windows that end in a period, of a worker each: the first row in it, the window's bounds and days, and what was counted in it."""
+
+    row: Ints
+    start: Ints
+    end: Ints
+    first_day: Ints
+    last_day: Ints
+    counted: Ints
+    limit: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class Inside:
     """The steps behind charges, for those who ask why: times, segments, runs and pieces of the rows, and what decided them.
 
     `pieces`: for each part, set of bands and piece kind the seconds, and where such time begins and ends. `decisions[slot]` holds the
     distinct decisions of a row slot, `decided[slot]` which one each row got (-1: not asked). `case` is each row's case in `programs`.
+    `sums` are what accumulators had reached before each run, `ended` the windows that end in the period, by accumulator.
     """
 
     stretch: Stretch
@@ -135,6 +165,8 @@ class Inside:
     decided: Mapping[str, Codes]
     basis: tuple[Basis, ...]
     lengths: Mapping[str, Ints]
+    sums: tuple[Sums, ...]
+    ended: Mapping[str, Ended]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ class MeasuredRated:
     Columns: row, segment, component, note, quantity, quantity_digits, unit, price, price_digits, item, day, text (the template of the
     description with all but `{listed}` filled in), origin, start, end, point. `stopped` gives the fate and rule of rows that are not billed,
     `decided[slot]` for each row which decision it got, and the decisions. `charged` are the rows that may have charges.
+    `running`, kept for those who ask why, holds for each row or piece whose price counts over a window: row, segment, the quantity before
+    it in the window, its own, and the number of the window.
     """
 
     measured: Measured
@@ -64,6 +66,7 @@ class MeasuredRated:
     stopped: Mapping[int, tuple[FateName, str]]
     decided: Mapping[str, tuple[Ints, tuple[Decision, ...]]]
     charged: Bools
+    running: pl.DataFrame | None = None
 
 
 class MeasuredRating:
@@ -72,9 +75,9 @@ class MeasuredRating:
     def __init__(self, book: RuleBook, slots: Mapping[str, CompiledSlot], decider: Decider) -> None:
         self.book, self.slots, self.decider = book, slots, decider
 
-    def rate(self, measured: Measured, mine: Bools, period: Period) -> MeasuredRated:
+    def rate(self, measured: Measured, mine: Bools, period: Period, *, inside: bool = False) -> MeasuredRated:
         """The charges of the rows that are charged and `mine`, and of windows that end in the period."""
-        return _Rating(self, measured, mine, period).rated()
+        return _Rating(self, measured, mine, period, inside).rated()
 
 
 @dataclass(slots=True)
@@ -100,9 +103,11 @@ class _Rating:
     measured: Measured
     mine: Bools
     period: Period
+    keep: bool
     points: list[Point] = field(default_factory=list)
     blocks: list[pl.DataFrame] = field(default_factory=list)
     decided: dict[str, tuple[Ints, tuple[Decision, ...]]] = field(default_factory=dict)
+    running: list[pl.DataFrame] = field(default_factory=list)
 
     @property
     def book(self) -> RuleBook:
@@ -125,7 +130,10 @@ class _Rating:
         mine = {row: fate for row, fate in stopped.items() if self.mine[row] and self.measured.charged[row]}
         if len(frame) != len(billed):
             raise InvariantError("rows were lost while policies decided; nothing was written")
-        return MeasuredRated(self.measured, charges, tuple(self.points), mine, self.decided, self.measured.charged & self.mine)
+        running = pl.concat(self.running) if self.running else None
+        return MeasuredRated(
+            self.measured, charges, tuple(self.points), mine, self.decided, self.measured.charged & self.mine, running
+        )
 
     def _accounts(self) -> Ints:
         sites = {site.site: number for number, site in enumerate(self.book.sites.values())}
@@ -448,8 +456,12 @@ class _Rating:
     # --- models
 
     def _by_model(self, rows: _Rows, table: RateTable) -> None:
-        if table.payout:
-            rows = replace(rows, quantity=-rows.quantity)
+        first = len(self.blocks)
+        self._charged(rows, table)
+        if table.payout:  # turned at the end: sums, tiers and packages count what was used
+            self.blocks[first:] = [block.with_columns(-pl.col("quantity")) for block in self.blocks[first:]]
+
+    def _charged(self, rows: _Rows, table: RateTable) -> None:
         counted = table.over != "activity"
         if table.model == "percentage":
             self._percentage(self._of_period(rows))
@@ -562,11 +574,13 @@ class _Rating:
                 self._packages(mine, before[here], after[here], point, digits)
                 continue
             bounds = self._bounds(point, rows, number, digits)
-            for place, (low, high, price, template, texts) in enumerate(bounds):
-                allowed = [np.clip(value[here], low, high if high is not None else 2**62) for value in (before, after)]
-                part = ints(allowed[1] - allowed[0])
-                first = (mine.quantity == 0) & (place == 0)
-                some = np.flatnonzero((part != 0) | first)
+            parts = [
+                ints(np.clip(after[here], low, edge) - np.clip(before[here], low, edge))
+                for low, edge in ((low, high if high is not None else 2**62) for low, high, *_ in bounds)
+            ]
+            nowhere = ~np.any([part != 0 for part in parts], axis=0)  # nothing, or below where the tiers begin
+            for place, ((_, _, price, template, texts), part) in enumerate(zip(bounds, parts, strict=True)):
+                some = np.flatnonzero((part != 0) | (nowhere & (place == 0)))
                 self._add(
                     _take(mine, some), f"tier-{place + 1}", "", part[some], digits, unit,
                     np.full(len(some), price.units, dtype=np.int64), price.digits, template, texts,
@@ -708,6 +722,9 @@ class _Rating:
             (pl.col("quantity").cum_sum().over(keys) - pl.col("quantity")).alias("before"),
             (pl.struct(keys).rank("dense").cast(pl.Int64) - 1).alias("group"),
         )
+        if self.keep:
+            own = pl.DataFrame({"row": rows.row, "segment": rows.segment, "quantity": rows.quantity, "item": cases["item"]})
+            self.running.append(pl.concat([own, found], how="horizontal"))
         return found["before"].to_numpy().astype(np.int64), found["group"].to_numpy().astype(np.int64)
 
     def _last_of(self, group: Ints) -> Ints:

@@ -14,7 +14,7 @@ import numpy as np
 from engine.activity import Activity, Coded, FateName
 from engine.arrays import NONE, Bools, Codes, Ints, codes, ints, rounded_down
 from engine.bulk.accumulate import Accumulating, IncompleteError, RowKeys
-from engine.bulk.charges import Block, Inside, empty_span
+from engine.bulk.charges import Block, Ended, Inside, Sums, empty_span
 from engine.bulk.pieces import (
     HOUR,
     UndecidedTimeError,
@@ -71,6 +71,8 @@ class Rating:
         self.stretch = self._worked_time()
         self.facts = self._facts()
         self.pieces: dict[str, Ints] = {}
+        self.told: list[Sums] = []
+        self.ended: dict[str, Ended] = {}
 
     def blocks(self) -> list[Block]:
         """All stages: the charges, by component."""
@@ -110,7 +112,7 @@ class Rating:
         lengths = {name: make() for name, make in self.facts.lengths.items()}
         return Inside(
             self.stretch, self.parts, self.pieces, self.ready.programs, self.case, self.terms, self.term, self.decisions, self.decided,
-            self.basis, lengths,
+            self.basis, lengths, tuple(self.told), self.ended,
         )  # fmt: skip
 
     # --- what holds for each row
@@ -368,6 +370,7 @@ class Rating:
         )  # fmt: skip
         self.keys = keys
         for each in self.sums:
+            each.told = self.told if self.keep else None
             try:
                 runs = each.banded(runs, keys, self._states_of)
             except IncompleteError as error:
@@ -399,9 +402,11 @@ class Rating:
         for windows in self.ready.windows:
             if windows.accumulator.line is not None and windows.accumulator.line.form == "fills-to":
                 try:
-                    found.append(
-                        missing_hours(self.ready, windows, rows, self.every_run, self.keys, self._states_of, period, self.pair)
+                    block, ended = missing_hours(
+                        self.ready, windows, rows, self.every_run, self.keys, self._states_of, period, self.pair
                     )
+                    found.append(block)
+                    self.ended[windows.accumulator.accumulator] = ended
                 except IncompleteError as error:
                     raise self._incomplete(error) from error
         return [block for block in found if len(block)]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from engine.arrays import Bools, Codes, Ints, ints, rounded_down
+from engine.arrays import Bools, Codes, ints, rounded_down
 from engine.bulk.accumulate import Accumulating, IncompleteError, RowKeys, StatesOf
-from engine.bulk.charges import Block
+from engine.bulk.charges import Block, Ended
 from engine.bulk.prepared import Prepared
 from engine.bulk.pricing import Recipe
 from engine.bulk.programs import Component
@@ -21,23 +19,10 @@ from engine.money import decimal_text
 HOUR = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Windows that end in a period, of a worker each: the first row in it, the window's bounds and days, and what was counted in it."""
-
-    row: Ints
-    start: Ints
-    end: Ints
-    first_day: Ints
-    last_day: Ints
-    counted: Ints
-    limit: Ints
-
-
 def missing_hours(
     ready: Prepared, windows: Windows, rows: Bools, runs: Runs, keys: RowKeys, states_of: StatesOf, period: Period, pair: Codes
-) -> Block:
-    """The charges of one accumulator with `fills-to`, for windows that end in the period; `rows` may have such windows."""
+) -> tuple[Block, Ended]:
+    """The charges of one accumulator with `fills-to`, for windows that end in the period; `rows` may have such windows. And the windows."""
     accumulator = windows.accumulator
     digits, half = ready.book.rounding.quantity[ready.kind.unit]
     ended = _ended(ready, windows, rows, runs, keys, states_of, period)
@@ -57,10 +42,11 @@ def missing_hours(
     price_row = ready.prices.row(pair[row], parts.day)
     made = ready.prices.made(component.recipe, price_row)
     texts = [_description(ready, windows, keys, ended, number, digits) for number in some.tolist()]
-    return Block(
+    block = Block(
         component, ready.programs.component(component), parts, None, quantity[some], price_row, made.units[price_row],
         made.digits[price_row], None, tuple(texts),
     )  # fmt: skip
+    return block, ended
 
 
 def _ended(

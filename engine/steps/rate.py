@@ -123,9 +123,9 @@ class Rater:
             ready.zone_of[activity.site.codes], total, stopped, rated[0].inside,
         )  # fmt: skip
 
-    def rate_measured(self, measured: Measured, mine: Bools, period: Period) -> MeasuredRated:
-        """The charges of measured activity; rows that are not `mine` have none."""
-        return self._measuring.rate(measured, mine, period)
+    def rate_measured(self, measured: Measured, mine: Bools, period: Period, *, inside: bool = False) -> MeasuredRated:
+        """The charges of measured activity; rows that are not `mine` have none. `inside` keeps the sums that prices count over."""
+        return self._measuring.rate(measured, mine, period, inside=inside)
 
     def rate_part(self, part: Part) -> RatedPart:
         """What a part comes to."""
