@@ -299,7 +299,9 @@ def diff(
 def impact(
     refs: Annotated[
         str | None,
-        typer.Argument(metavar="[BEFORE[..AFTER]]", help="Commits (default: the merge base with main, and the files as they are)."),
+        typer.Argument(
+            metavar="[BEFORE[..AFTER]]", help="Commits (default: the merge base with main, and the files as they are)."
+        ),
     ] = None,
     workspace: WorkspaceOption = Path(),
     periods: Annotated[
@@ -312,12 +314,14 @@ def impact(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     redact: Annotated[bool, typer.Option("--redact", help="Name no account: A1, A2 and so on stand for them.")] = False,
     fail_over: Annotated[
-        str | None, typer.Option("--fail-over", metavar="5%|$N", help="End with 1 if more than this moves, up or down, in any of the sums.")
+        str | None,
+        typer.Option("--fail-over", metavar="5%|$N", help="End with 1 if more than this moves, up or down, in any of the sums."),
     ] = None,
 ) -> None:
     """Show the money that a change of the rule book moves: on issued invoices, in the open period, and in months to come."""
     from engine.gate import gate
     from engine.impact import impact as moved_by
+    from engine.redaction import redacted, veil_of
     from renderers.impact import render_impact
 
     allowed = gate(fail_over) if fail_over is not None else None
@@ -325,7 +329,7 @@ def impact(
     with _progress("replaying", len({each.period for each in asked.issued}) + len(asked.open) + len(asked.past)) as advance:
         found = moved_by(before, after, replace(asked, advance=advance))
     if redact:
-        found = found.redacted()
+        found = redacted(found, veil_of(before, after))
     passed = allowed.judge(found) if allowed is not None else ()
     text = render_impact(found, "json" if as_json else form.value, passed)
     if out is not None:
@@ -479,9 +483,11 @@ def _two_books(folder: Path, refs: Sequence[str], *, one: bool) -> tuple[RuleBoo
     return books[0], books[-1]
 
 
-def _asked(folder: Path, refs: str | None, periods: str | None, at: str | None, *, full: bool) -> tuple[RuleBook, RuleBook, Asked]:
+def _asked(
+    folder: Path, refs: str | None, periods: str | None, at: str | None, *, full: bool
+) -> tuple[RuleBook, RuleBook, Asked]:
     """The two books of an impact, and what it is asked over: what the archive says is issued and open, or the periods that are named."""
-    from connectors.files import activity_by_kind, named_files
+    from connectors.files import activity_by_kind
     from connectors.workspace import find_workspace
     from engine.bulk.issued_invoice import read_issued
     from engine.canonical import canonical_json, sha256
@@ -494,7 +500,7 @@ def _asked(folder: Path, refs: str | None, periods: str | None, at: str | None, 
     space = find_workspace(folder)
     archive = FolderArchive(space.archive)
     history = History.open(space.folder)
-    one, dots, two = (refs or history.base_of_work()).partition("..")
+    one, dots, two = (refs or history.base()).partition("..")
     before, after = _two_books(folder, [one, *([two] if dots and two else [])], one=False)
     opened = _Opened(space, history, archive, _knowledge_of_now(), history.state(), after)
     issued = all_issued(archive)

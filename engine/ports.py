@@ -35,6 +35,16 @@ class Clock(Protocol):
         """The time in UTC, like 2026-11-05T09:14:02Z."""
 
 
+class Keeping(Protocol):
+    """Keeps what would take long to make again; it may forget anything, and never gives what it was not given."""
+
+    def kept(self, key: str) -> bytes | None:
+        """What was kept under a key."""
+
+    def keep(self, key: str, data: bytes) -> None:
+        """Keeps something under a key."""
+
+
 class Archive(Protocol):
     """Where activity, documents and runs are kept: objects by the hash of their content, the rest by number. Nothing is overwritten."""
 

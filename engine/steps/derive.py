@@ -70,6 +70,13 @@ def derive(book: RuleBook, account: str, invoices: Sequence[Assembled], period: 
     return made
 
 
+def looks_back(book: RuleBook, period: Period) -> bool:
+    """Whether limits look at invoices of days before a period."""
+    return any(
+        start < period.start for limit in book.assembly.limits for start, _ in _windows_ending(period, _MONTHS[limit.over])
+    )
+
+
 def _base(invoice: Invoice, of: Sequence[str]) -> list[LineItem]:
     """The lines that a derived line is a part of."""
     return [line for line in invoice.lines if line.origin in _BASES and (not of or line.item in of)]

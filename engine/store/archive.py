@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -107,6 +108,19 @@ class FolderArchive:
         folder = self._folder / "log"
         told = (_manifest(folder / f"{number}.json") for number in sorted(_numbers(folder)))
         return tuple(Known(each["number"], each["time"], each["commit"], each["sequence"]) for each in told)
+
+    def kept(self, key: str) -> bytes | None:
+        """What was kept to be quicker, with its hash before it; None if it is not there or not whole."""
+        try:
+            digest, _, data = (self._folder / "kept" / key).read_bytes().partition(b"\n")
+        except OSError:
+            return None
+        return data if digest.decode("ascii", "replace") == sha256(data) else None
+
+    def keep(self, key: str, data: bytes) -> None:
+        """Keeps something to be quicker; in an archive that cannot be written it is not kept."""
+        with suppress(OSError):
+            _write(self._folder / "kept" / key, lambda file: file.write(sha256(data).encode() + b"\n" + data))
 
     @property
     def _sequences(self) -> Path:
