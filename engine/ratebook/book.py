@@ -214,7 +214,8 @@ class Account:
 
     An account with a zone of its own has a site of its own name. `split` names columns whose values have invoices of their own; `per_row`:
     amounts are rounded for each row, and rows of equal amount share a line. `details`: the service days whose backup has the details that
-    kinds declare, first in, last out.
+    kinds declare, first in, last out. `notice_days`: how long before its first day a price of the account must be approved.
+    `credit_notes`: corrections below zero are credit notes, not invoices.
     """
 
     account: str
@@ -229,6 +230,8 @@ class Account:
     split: tuple[str, ...] = ()
     per_row: bool = False
     details: tuple[tuple[date, date], ...] = ()
+    notice_days: int = 0
+    credit_notes: bool = False
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
@@ -609,6 +612,41 @@ class ActivityKind:
 
 
 @dataclass(frozen=True, slots=True)
+class CapAmount:
+    """The most that may be charged from `start` on (None: no cap any more); `told` says how the figure came about."""
+
+    start: date
+    value: Decimals | None
+    told: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class CapLimit:
+    """A maximum at the places and of the items that it names (`where`: geo, account, site, item)."""
+
+    where: Mapping[str, str]
+    amounts: tuple[CapAmount, ...]
+    source: Source
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A statutory or contract maximum of hourly charges, which check compares prices with; it moves no amount.
+
+    `premiums` are those that count against it (None: all), `fees` whether percentage fees do.
+    """
+
+    cap: str
+    currency: str
+    premiums: tuple[str, ...] | None
+    fees: bool
+    limits: tuple[CapLimit, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBook:
     """The whole book; accumulators in the order in which one reads the bands of another.
 
@@ -634,6 +672,7 @@ class RuleBook:
     meaning: str
     assembly: Assembly = NOTHING_MORE
     taxes: Taxes | None = None
+    caps: tuple[Cap, ...] = ()
 
     def terms_on(self, site: str, day: date) -> dict[str, TermValue]:
         """The terms of a site on a day: default, then account, then site, each level's entries in date order."""

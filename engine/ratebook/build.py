@@ -11,6 +11,7 @@ from engine.ratebook.book import RuleBook
 from engine.ratebook.build_accounts import Agreeable, build_accounts
 from engine.ratebook.build_accumulators import build_accumulators, in_order
 from engine.ratebook.build_assembly import build_assembly, build_taxes
+from engine.ratebook.build_caps import build_caps
 from engine.ratebook.build_formulas import build_formulas, build_premiums
 from engine.ratebook.build_policies import build_policies
 from engine.ratebook.build_rates import build_tables, build_terms
@@ -49,6 +50,7 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
     sites = {site.site: site for account in accounts.values() for site in account.sites}
     holidays = build_holidays(forms["holidays"], found)
     windows = build_windows(forms["segments"], holidays, found)
+    caps = build_caps(forms["caps"], Keys(known_items, premiums, accounts, sites, windows), tables, found)
     check_keys(forms["rate-table"], Keys(known_items, premiums, accounts, sites, windows), found)
     roundings = build_rounding(rounding) if rounding is not None else None
     kinds = build_kinds(forms["activity"], roundings, found)
@@ -69,7 +71,7 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
         return None, found.problems
     book = RuleBook(
         build_calendar(calendar), roundings, kinds, known_items, tables, accounts, sites, terms, default_terms, holidays, windows, accumulators,
-        policies, premiums, formulas, texts, "", assembly, taxes,
+        policies, premiums, formulas, texts, "", assembly, taxes, caps,
     )  # fmt: skip
     check_crossings(book, found)
     problems = list(dict.fromkeys(found.problems))  # one rate may be out of the bounds of one formula for several premiums

@@ -59,7 +59,8 @@ def build_accounts(forms: Sequence[Node], names: Agreeable, found: Findings) -> 
         accounts[account] = Account(
             account, form["currency"].text, tuple(mine), overrides, terms, form.source, build_fees(form, places, names.items, found),
             build_coupons(form, names.items, found), build_exemption(form), tuple(each.text for each in form.list("split")),
-            form.says("amount") == "per-row", build_details(form, found),
+            form.says("amount") == "per-row", build_details(form, found), int(form.says("notice", "0d").removesuffix("d")),
+            form.says("corrections") == "credit-note",
         )  # fmt: skip
     if not accounts:
         found.missing("account", Source("rates"), "there is no file of kind account", "Add one for each account")

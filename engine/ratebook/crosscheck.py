@@ -1,27 +1,74 @@
-"""Check: everything that can be said about a rule book without activity, worked examples included."""
+"""Check: everything that can be said about a rule book by itself, worked examples included, and what recent activity adds to it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engine.problems import Problem
+from engine.ratebook.approvals_due import approval_findings
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import problems_in
+from engine.ratebook.caps import cap_findings
+from engine.ratebook.cases import rule_findings
 from engine.ratebook.examples import run_examples
+from engine.ratebook.gaps import Gap, gaps, told
+from engine.ratebook.nodes import no_collection
 from engine.ratebook.policies import trial_compile
 from engine.ratebook.resolver import SlotError
 from engine.ratebook.slots import compile_slot
-from engine.ratebook.ties import ties
+from engine.ratebook.unused import unused
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Evidence = Callable[[], "pl.DataFrame | None"]
+"""Recent activity (site, item, day, id, file, row), read only if it is asked for; None if there is none."""
 
 
-def check(files: Mapping[str, bytes]) -> list[Problem]:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found, and how much it looked at. Of gaps it depends on activity what is said, so they stand apart."""
+
+    problems: tuple[Problem, ...]
+    gaps: tuple[Gap, ...] = ()
+    prices: int = 0
+    examples: int = 0
+
+    def all_problems(self, evidence: Evidence | None = None) -> list[Problem]:
+        """Everything that was found, with what activity shows."""
+        activity = evidence() if evidence is not None and any(gap.items for gap in self.gaps) else None
+        return [*self.problems, *told(self.gaps, activity)]
+
+
+def check(files: Mapping[str, bytes], evidence: Evidence | None = None) -> list[Problem]:
     """All problems of the files; if there are no errors, also those that show when the rules are compiled and the examples run."""
+    return checked(files).all_problems(evidence)
+
+
+@no_collection()
+def checked(files: Mapping[str, bytes]) -> Checked:
+    """What is found in the files by themselves."""
     book, problems = problems_in(files)
     if book is None:
-        return problems
-    problems += (tie for policy in book.policies.values() for tie in ties(policy))
+        return Checked(tuple(problems))
+    for findings in (rule_findings, unused, cap_findings, approval_findings):
+        problems += findings(book)
     uncompiled = _uncompiled(book)
-    return [*problems, uncompiled] if uncompiled is not None else [*problems, *run_examples(book)]
+    problems += [uncompiled] if uncompiled is not None else run_examples(book)
+    prices = sum(len(row.prices) for table in book.tables.values() for row in table.rows.values())
+    return Checked(tuple(problems), tuple(gaps(book)), prices + _agreed(book), _examples(book))
+
+
+def _agreed(book: RuleBook) -> int:
+    return sum(len(account.overrides) for account in book.accounts.values())
+
+
+def _examples(book: RuleBook) -> int:
+    policies = sum(len(policy.examples) for policy in book.policies.values())
+    formulas = sum(len(version.examples) for formula in book.formulas.values() for version in formula.versions)
+    return policies + formulas + sum(len(table.examples) for table in book.tables.values())
 
 
 def _uncompiled(book: RuleBook) -> Problem | None:

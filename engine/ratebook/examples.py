@@ -24,7 +24,7 @@ def run_examples(book: RuleBook) -> list[Problem]:
     """The worked examples that do not come out as they say."""
     slots = {name: compile_slot(policy) for name, policy in book.policies.items()}
     decider = Decider([slot.slot for slot in slots.values()])
-    defaults = _defaults(book)
+    defaults = defaults_of(book)
     found: list[Problem] = []
     for name, policy in book.policies.items():
         for example in policy.examples:
@@ -36,7 +36,7 @@ def run_examples(book: RuleBook) -> list[Problem]:
     return [*found, *(problem for table in book.tables.values() for problem in run_price_examples(table))]
 
 
-def _defaults(book: RuleBook) -> dict[str, object]:
+def defaults_of(book: RuleBook) -> dict[str, object]:
     """What a column holds that a case does not speak of: as in a file that leaves its cell empty."""
     facts: dict[str, object] = dict.fromkeys(_MARKS, False)
     for column in (column for kind in book.kinds.values() for column in kind.columns):

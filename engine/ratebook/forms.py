@@ -21,7 +21,7 @@ from engine.ratebook.shape import check
 
 FORMAT = "1"
 KINDS = (
-    "account", "accumulators", "activity", "approvals", "assembly", "calendar", "formula", "holidays", "items", "lines", "policy", "premiums",
+    "account", "accumulators", "activity", "approvals", "assembly", "calendar", "caps", "formula", "holidays", "items", "lines", "policy", "premiums",
     "rate-table", "rounding", "segments", "taxes", "terms",
 )  # fmt: skip
 PROVENANCE = ("reason", "approved", "retroactive")

@@ -1,7 +1,7 @@
 """The meaning of a rule book as one hash: all that can move an amount or a text, and nothing else.
 
-Left out: places, reasons, approvals, examples, the list of possible answers, and the order of rows, keys and files. Kept: digits,
-and order where it says something (of items, of premiums, of the rules of a policy, of dated entries).
+Left out: places, reasons, approvals, notice periods, caps, examples, the list of possible answers, and the order of rows, keys and
+files. Kept: digits, and order where it says something (of items, of premiums, of the rules of a policy, of dated entries).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engine.problems import InvariantError
 from engine.ratebook.book import RateRow, RuleBook
 from engine.ratebook.models import PLAIN
 
-_SILENT = {"source", "places", "provenance", "examples", "answers", "meaning"}
+_SILENT = {"source", "places", "provenance", "examples", "answers", "meaning", "caps", "notice_days"}
 _TWICE = {"sites"}  # of the book: they stand in its accounts
 _ORDERED = {"items", "premiums"}  # their order is the order of lines, and in which premiums build on one another
 # Sequences whose order says nothing: rows may be moved in a file.

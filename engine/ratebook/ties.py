@@ -6,7 +6,7 @@ together; that is decided column by column. A third rule that overrides one of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from itertools import combinations, product
@@ -28,30 +28,30 @@ _OPPOSITE: Mapping[Operator, Operator] = {
 _EQUAL: tuple[Operator, Operator] = ("at-most", "at-least")
 
 
-def ties(policy: Policy) -> Iterator[Problem]:
-    """Every pair of rules that can meet and disagree, as a warning at the later one."""
+def ties(policy: Policy, example_of: Callable[[Rule, Rule], str] | None = None) -> Iterator[Problem]:
+    """Every pair of rules that can meet and disagree, as a warning at the later one; with a case of theirs, if somebody knows one."""
     if policy.mode == "collect":
         return
-    beaten = _beaten(policy.rules)
+    beaten = beaten_by(policy.rules)
     for one, two in combinations(policy.rules, 2):
         ranked = one.id in beaten[two.id] or two.id in beaten[one.id]
-        if one.answer == two.answer or ranked or not _can_meet(one, two):
+        if one.answer == two.answer or ranked or not can_meet(one, two):
             continue
         if not any(_settles(third, one, two, beaten) for third in policy.rules):
-            yield _tie(policy, one, two)
+            yield _tie(policy, one, two, f", as in {example_of(one, two)}" if example_of is not None else "")
 
 
-def _tie(policy: Policy, one: Rule, two: Rule) -> Problem:
+def _tie(policy: Policy, one: Rule, two: Rule, example: str) -> Problem:
     case = "; ".join(dict.fromkeys(condition.text for condition in (*one.when, *two.when))) or "any"
     both = f"rules {one.id} ({one.answer}) and {two.id} ({two.answer})"
-    said = f"{both} can both apply, and neither overrides the other; the case: {case}"
+    said = f"{both} can both apply, and neither overrides the other; the case: {case}{example}"
     remedy = f"Write `overrides: [{one.id}]` in {two.id}, or the other way round, or narrow one"
     if policy.mode == "must-agree":
         remedy = "Narrow one of them"
     return Problem("R055", two.source, said, remedy, "warning", related=((one.source, one.id),))
 
 
-def _beaten(rules: Sequence[Rule]) -> dict[str, set[str]]:
+def beaten_by(rules: Sequence[Rule]) -> dict[str, set[str]]:
     """For each rule the rules it overrides, over any number of steps."""
     direct = {rule.id: rule.overrides for rule in rules}
     found: dict[str, set[str]] = {}
@@ -70,10 +70,15 @@ def _settles(third: Rule, one: Rule, two: Rule, beaten: Mapping[str, set[str]]) 
     """Whether a third rule holds wherever two meet, and overrides one of them."""
     if not {one.id, two.id} & beaten[third.id]:
         return False
-    start, end = _days((one, two))
-    covers = (third.start or date.min) <= start and end <= (third.end or FOREVER)
-    both = (*one.when, *two.when)
-    return covers and all(_follows(condition, both) for condition in third.when)
+    return holds_wherever(third, (one, two))
+
+
+def holds_wherever(rule: Rule, others: Sequence[Rule]) -> bool:
+    """Whether a rule holds wherever some others all do."""
+    start, end = _days(others)
+    covers = (rule.start or date.min) <= start and end <= (rule.end or FOREVER)
+    given = [condition for each in others for condition in each.when]
+    return covers and all(_follows(condition, given) for condition in rule.when)
 
 
 def _follows(condition: Condition, given: Iterable[Condition]) -> bool:
@@ -85,7 +90,13 @@ def _follows(condition: Condition, given: Iterable[Condition]) -> bool:
     return bool(column) and not _possible([*column, opposite])
 
 
-def _can_meet(one: Rule, two: Rule) -> bool:
+def can_apply(rule: Rule) -> bool:
+    """Whether the conditions of a rule do not contradict each other."""
+    return can_meet(rule, rule)
+
+
+def can_meet(one: Rule, two: Rule) -> bool:
+    """Whether two rules can apply to one case; `in` and `over` are of one piece of time."""
     start, end = _days((one, two))
     columns: dict[str, list[Condition]] = {}
     for condition in (*one.when, *two.when):

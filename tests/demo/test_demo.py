@@ -136,7 +136,8 @@ def test_every_commit_is_a_valid_book_and_knows_its_entries_before_they_apply(ma
         folder.mkdir()
         git(made, "--work-tree", str(folder), "checkout", "-q", commit, "--", ".")
         files = read_workspace_files(folder)
-        assert check(files) == [], f"{day}: {check(files)}"
+        found = check(files)
+        assert {problem.code for problem in found} <= {"R088"}, f"{day}: {found}"  # a term may be declared before a rule reads it
         entries = set(dated(build(files)))
         assert min(start for _, start in entries - before) > day
         before |= entries

@@ -194,8 +194,9 @@ def test_a_file_that_must_be_there_is_missed_once(path: str, words: str) -> None
 
 
 def test_premiums_that_meet_without_a_policy_to_combine_them_are_a_warning() -> None:
-    [found] = broken(without=("rules/combine.yaml",))
+    found, unread = broken(without=("rules/combine.yaml",))
 
+    assert "nothing reads the term `combine`" in unread
     assert found.startswith("warning[R036] rules/premiums-that-apply.yaml:1:1: premiums night, weekend, holiday are in the price")
 
 
