@@ -61,9 +61,7 @@ def all_issued(archive: Archive) -> tuple[IssuedDocument, ...]:
 
 def check_issue(archive: Archive, period: str, start: date, end: date, made: Sequence[Document], sealed: Seal) -> bool:
     """Whether there is anything new to issue; refuses what was not made from a commit, or bills days of an account a second time."""
-    if sealed.commit is None or sealed.dirty:
-        why = "the rule book is in no commit" if sealed.commit is None else "the rule book has changes that are in no commit"
-        raise IssueError(f"{why}, so an invoice made with it could not be made again.\nCommit it (`git commit`), then issue.")
+    check_sealed(sealed)
     bodies = {document.envelope.number: document.invoice.body_sha256() for document in made}
     before = [each for each in all_issued(archive) if not each.corrects and each.start < end and start < each.end]
     mine = {each.account for each in before} & {document.invoice.account for document in made}
@@ -77,6 +75,24 @@ def check_issue(archive: Archive, period: str, start: date, end: date, made: Seq
         f"{_listed({each.period for each in before if each.account in mine})}), and the documents differ now.\n"
         f"An issued invoice is never changed: `inforce correct {period}` makes the lines that put it right."
     )
+
+
+def check_sealed(sealed: Seal) -> None:
+    """Refuses to issue what was not made from a commit."""
+    if sealed.commit is None or sealed.dirty:
+        why = "the rule book is in no commit" if sealed.commit is None else "the rule book has changes that are in no commit"
+        raise IssueError(f"{why}, so an invoice made with it could not be made again.\nCommit it (`git commit`), then issue.")
+
+
+def issued_accounts(archive: Archive, period: str) -> frozenset[str] | None:
+    """The accounts whose invoices of a period are issued, also those that had none; None: all accounts."""
+    found: set[str] = set()
+    for _, manifest in archive.runs(period):
+        if manifest["status"] == "issued" and not manifest.get("corrects"):
+            if not manifest["accounts"]:
+                return None
+            found |= set(manifest["accounts"])
+    return frozenset(found)
 
 
 def _listed(names: Iterable[str]) -> str:

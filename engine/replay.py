@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from engine.bulk.assembled import Assembled
 from engine.canonical import Json, canonical_json
 from engine.dates import Period
 from engine.invoice import Document, Envelope, Invoice, Party, Seal
@@ -47,8 +46,11 @@ def draft_number(invoice: Invoice, period: Period) -> str:
 
 def documents(preview: Preview, parties: Parties) -> tuple[Document, ...]:
     """The documents of a preview, with draft envelopes."""
-    names = _worker_names(preview)
-    return tuple(each.document(_envelope(each, preview.period, parties), names) for each in preview.assembled)
+    names = worker_names(preview)
+    return tuple(
+        each.document(draft_envelope(draft_number(each.invoice, preview.period), each.invoice, parties), names)
+        for each in preview.assembled
+    )
 
 
 def seal(
@@ -69,11 +71,13 @@ def seal(
 
 
 def archive_run(
-    archive: Archive, preview: Preview, made: Sequence[Document], sealed: Seal, accounts: Sequence[str], *, issue: bool = False
-) -> int:
+    archive: Archive, preview: Preview, made: Sequence[Document], sealed: Seal, accounts: Sequence[str], *, issue: bool = False,
+    corrected: Sequence[Json] = (),
+) -> int:  # fmt: skip
     """Keeps bodies, backup rows, snapshot and manifest of a run; returns the run's number in its period.
 
     `issue` marks the run's documents as issued until the ledger decides; whether they may be is for `engine.issued` to say.
+    `corrected` is what corrections change and why; with it, the documents are corrections of what was issued before.
     """
     kept: list[Json] = []
     for assembled, document in zip(preview.assembled, made, strict=True):
@@ -98,6 +102,7 @@ def archive_run(
         "seal": sealed.canonical(),
         "documents": kept,
         "counts": counts(preview),
+        **({"corrects": True, "corrected": corrected} if corrected else {}),
     }
     return archive.record(preview.period.name, manifest)
 
@@ -155,14 +160,14 @@ def _figure(line: tuple[str, int] | None, price: str, invoice: Invoice) -> str:
     return f"{line[0]} x {price} = {invoice.money(line[1])}" if line else "nothing"
 
 
-def _envelope(assembled: Assembled, period: Period, parties: Parties) -> Envelope:
-    invoice = assembled.invoice
+def draft_envelope(number: str, invoice: Invoice, parties: Parties) -> Envelope:
+    """Parties and names for a document that the ledger has not numbered yet."""
     sections = {line.section: parties.sites.get(line.section, line.section) for line in invoice.lines}
     buyer = parties.buyers.get(invoice.account, Party(invoice.account))
-    return Envelope(draft_number(invoice, period), parties.seller, buyer, sections)
+    return Envelope(number, parties.seller, buyer, sections)
 
 
-def _worker_names(preview: Preview) -> dict[str, str]:
+def worker_names(preview: Preview) -> dict[str, str]:
     """Worker ids to names, as the activity gives them; rendered, never hashed."""
     if not preview.timed or "worker_name" not in preview.rated.activity.columns:
         return {}

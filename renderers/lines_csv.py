@@ -10,6 +10,7 @@ from renderers.characters import spreadsheet_text
 COLUMNS = (
     "line", "section", "section_name", "item", "description", "unit",
     "quantity", "price", "amount", "service_from", "service_to", "currency", "tax_rate", "tax",
+    "corrects_invoice", "corrects_line", "reason",
 )  # fmt: skip
 
 
@@ -31,4 +32,7 @@ def _cells(document: Document, line: LineItem) -> tuple[str, ...]:
         document.invoice.currency,
         line.tax_rate or "",
         "" if line.tax is None else decimal_text(line.tax, document.invoice.digits),
+        spreadsheet_text(line.corrects[0]) if line.corrects else "",
+        str(line.corrects[1]) if line.corrects else "",
+        spreadsheet_text(line.reason or ""),
     )

@@ -113,7 +113,7 @@ def view(document: Document) -> View:
     is_draft = envelope.number.startswith("DRAFT-") and envelope.issued_on is None
     due = _money(invoice, envelope.due)
     return View(
-        title="Credit note" if invoice.kind == "credit-note" else "Invoice",
+        title=_title(invoice),
         is_draft=is_draft,
         number=envelope.number,
         facts=_facts(invoice, envelope),
@@ -129,6 +129,17 @@ def view(document: Document) -> View:
         backup_statement=_backup_statement(document),
         body_sha256=invoice.body_sha256(),
     )
+
+
+def _title(invoice: Invoice) -> str:
+    if invoice.kind == "credit-note":
+        return "Credit note"
+    return "Correction" if _corrects_only(invoice) else "Invoice"
+
+
+def _corrects_only(invoice: Invoice) -> bool:
+    """Whether every line takes back or puts right what was issued before."""
+    return bool(invoice.lines) and all(line.origin in ("reversal", "rebill") for line in invoice.lines)
 
 
 def day_text(day: date) -> str:
@@ -159,7 +170,7 @@ def _facts(invoice: Invoice, envelope: Envelope) -> tuple[tuple[str, str], ...]:
         ("Period", period_text(invoice.start, invoice.end)),
         ("Account", invoice.account),
         ("Part", invoice.split or ""),
-        ("Version", str(invoice.sequence) if invoice.sequence > 1 else ""),
+        ("Correction" if _corrects_only(invoice) else "Version", str(invoice.sequence) if invoice.sequence > 1 else ""),
         ("Reference", envelope.buyer.reference),
         ("Issued", day_text(envelope.issued_on) if envelope.issued_on else ""),
         ("Due", day_text(envelope.due_on) if envelope.due_on else ""),
@@ -236,9 +247,12 @@ def _notes(invoice: Invoice, line: LineItem) -> Iterable[str]:
     if line.refs:
         yield " · ".join(f"{name} {value}" for name, value in line.refs)
     if line.corrects:
-        yield f"Corrects {line.corrects[0]}, line {line.corrects[1]}"
+        yield f"{_TAKES.get(line.origin, 'Corrects')} {line.corrects[0]}, line {line.corrects[1]}"
     if line.reason:
-        yield line.reason
+        yield f"Why: {line.reason}" if line.origin in _TAKES else line.reason
+
+
+_TAKES = {"reversal": "Takes back", "rebill": "Bills anew"}  # how a line relates to the one that it corrects
 
 
 def _is_own(line: LineItem) -> bool:

@@ -124,4 +124,4 @@ def test_corrections_and_references_are_named() -> None:
     ).decode()
 
     assert "   Service 3\N{EN DASH}4 September 2026\n   PO 4711\n" in text
-    assert "   Corrects INV-2026-09-0031, line 6\n   Timesheet corrected by the ward\n" in text
+    assert "   Takes back INV-2026-09-0031, line 6\n   Why: Timesheet corrected by the ward\n" in text
