@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from engine.bulk.measured_rating import MeasuredRated
+from engine.bulk.measured_rating import MeasuredRated, window_start
 from engine.canonical import Json
 from engine.dates import day_of
 from engine.money import Decimals, decimal_text
@@ -88,9 +88,10 @@ def _uses(book: RuleBook, rated: MeasuredRated, period: str) -> dict[tuple[str, 
     )
     for row in sums.iter_rows(named=True):
         key = (row["account"], row["item"], row["unit"], row["quantity_digits"])
-        allowance = rated.points[row["point"]].scheme.allowance
+        point = rated.points[row["point"]]
+        allowance = point.scheme.allowance
         if isinstance(allowance, str):
-            said = book.terms_on(rated.points[row["point"]].site, day_of(row["day"])).get(allowance)
+            said = book.terms_on(point.site, window_start(day_of(row["day"]), point.table.over)).get(allowance)
             allowance = said if isinstance(said, Decimals) else Decimals(0, 0)
         units = int((allowance or Decimals(0, 0)).fraction() * 10 ** row["quantity_digits"])
         before = told.get(key, Use(period, units, 0, 0))

@@ -95,10 +95,13 @@ def taxed_on(line: LineItem) -> date:
 
 
 def without_zero_lines(assembled: Assembled) -> Assembled:
-    """The invoice without lines that say nothing: of amount 0, and nothing of it or at no price. Their charges stay claimed."""
+    """The invoice without lines that say nothing: of amount 0, and nothing of it or at no price. Their charges stay claimed.
+
+    Where no other line stands on the invoice they stay: what was billed is on an invoice.
+    """
     invoice = assembled.invoice
     kept = [line for line in invoice.lines if line.amount or (line.quantity.units and line.price.units)]
-    if len(kept) == len(invoice.lines):
+    if not kept or len(kept) == len(invoice.lines):
         return assembled
     numbers = {line.line: number for number, line in enumerate(kept, start=1)}
     there = assembled.backup["line"].is_in(list(numbers))

@@ -566,14 +566,18 @@ class _Rating:
         charged = self.measured.charged[rows.row]
         ends = self._window_ends(rows, table.over)
         alike = self._alike(rows)
-        for number in np.unique(alike).tolist() if len(rows) else []:
-            point = self.points[number]
-            here = np.flatnonzero((alike == number) & charged)
+        window = self._windows_of_terms(rows, alike, table.over)
+        case = alike * _WINDOWS + window
+        for each in np.unique(case).tolist():
+            point = self.points[each // _WINDOWS]
+            here = np.flatnonzero((case == each) & charged)
+            if not len(here):
+                continue
             mine = _take(rows, here)
             if table.model == "package":
                 self._packages(mine, before[here], after[here], point, digits)
                 continue
-            bounds = self._bounds(point, rows, number, digits)
+            bounds = self._bounds(point, int(mine.day[0]), digits)
             parts = [
                 ints(np.clip(after[here], low, edge) - np.clip(before[here], low, edge))
                 for low, edge in ((low, high if high is not None else 2**62) for low, high, *_ in bounds)
@@ -587,6 +591,12 @@ class _Rating:
                 )  # fmt: skip
         if table.model == "graduated":
             self._tier_fees(rows, table, group, after, ends)
+
+    def _windows_of_terms(self, rows: _Rows, alike: Ints, over: Over) -> Ints:
+        """The window of each row whose allowance is a term, which may say more in one window than in another; else 0."""
+        dated = np.array([isinstance(point.scheme.allowance, str) for point in self.points] or [False], dtype=np.bool_)
+        none = np.zeros(len(rows), dtype=np.int64)
+        return ints(np.where(dated[alike], _window_numbers(rows.day, over), none)) if bool(dated[alike].any()) else none
 
     def _alike(self, rows: _Rows) -> Ints:
         """For each row the first point that prices as its own does; an allowance that is a term may differ from point to point."""
@@ -604,10 +614,8 @@ class _Rating:
         price = np.full(len(rows), point.price.units, dtype=np.int64)
         self._add(rows, "base", text, ints(started), 0, "package", price, point.price.digits, "")
 
-    def _bounds(
-        self, point: Point, rows: _Rows, number: int, digits: int
-    ) -> list[tuple[int, int | None, Decimals, str, dict[str, str]]]:
-        """The tiers of a price: from, to, price, template and its words. An allowance is a first tier at no price."""
+    def _bounds(self, point: Point, day: int, digits: int) -> list[tuple[int, int | None, Decimals, str, dict[str, str]]]:
+        """The tiers of a price on a day: from, to, price, template and its words. An allowance is a first tier at no price."""
         scheme = point.scheme
         if scheme.tiers:
             return [
@@ -621,8 +629,7 @@ class _Rating:
             return [(-(2**62), None, point.price, "", {})]
         allowance = scheme.allowance
         if isinstance(allowance, str):
-            day = int(rows.day[np.flatnonzero(rows.point == number)[0]])
-            said = self.book.terms_on(point.site, _window_start(day_of(day), point.table.over)).get(allowance)
+            said = self.book.terms_on(point.site, window_start(day_of(day), point.table.over)).get(allowance)
             if not isinstance(said, Decimals):
                 raise RatingError(
                     f"{point.rate.source}: the allowance is the term `{allowance}`, which is no number at {point.site}.\n"
@@ -809,6 +816,7 @@ class _Rating:
 
 
 _LISTED = "{listed}"
+_WINDOWS = 2**20  # more than the number of any window, which are counted from year 0
 
 
 def _empty() -> pl.DataFrame:
@@ -891,7 +899,8 @@ def _window_end(number: int, over: Over) -> date:
     return date(month // 12, month % 12 + 1, 1)
 
 
-def _window_start(day: date, over: Over) -> date:
+def window_start(day: date, over: Over) -> date:
+    """The first day of the window that a day lies in."""
     if over == "activity":
         return day
     month = (day.year * 12 + day.month - 1) // _MONTHS[over] * _MONTHS[over]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from typing import Literal
 
 from engine.money import CURRENCY_DIGITS, Decimals
 from engine.ratebook.book import ActivityKind, Price, RateTable, RuleBook
@@ -19,7 +20,7 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 @dataclass(frozen=True, slots=True)
 class Bit:
-    """A charge: whose, for what, and the words that keep it from sharing a line with others."""
+    """A charge: whose, for what, and the words that keep it from sharing a line with others; and the row that it is of."""
 
     account: str
     item: str
@@ -27,6 +28,8 @@ class Bit:
     unit: str
     quantity: Fraction
     price: Fraction
+    row: Row
+    origin: Literal["rated", "window", "external"] = "rated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,16 @@ class Billed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """A row of activity; `last` is the last day that it is for."""
+
     id: str
     account: str
     item: str
     cells: Mapping[str, str]
     at: int
     day: date
+    last: date
     quantity: Fraction
 
 
@@ -55,12 +61,7 @@ def evaluate_measured(
     book: RuleBook, kind: ActivityKind, rows: Sequence[Mapping[str, str]], start: date, end: date
 ) -> dict[str, list[Billed]]:
     """The lines of each account, for the days `start`..`end`; rows of earlier days feed the sums of windows."""
-    read = sorted((_read(book, kind, cells) for cells in rows), key=lambda row: (row.at, row.id))
-    bits: list[Bit] = []
-    for place, row in enumerate(read):
-        if row.day >= end:
-            continue
-        bits += _Charging(book, kind, read, place, start, end).bits()
+    bits = charges(book, kind, read(book, kind, rows), start, end)
     lines: dict[str, list[Billed]] = {}
     groups: dict[tuple[object, ...], list[Bit]] = {}
     for bit in bits:
@@ -74,7 +75,30 @@ def evaluate_measured(
     return lines
 
 
-def _read(book: RuleBook, kind: ActivityKind, cells: Mapping[str, str]) -> _Row:
+def charges(book: RuleBook, kind: ActivityKind, rows: Sequence[Row], start: date, end: date) -> list[Bit]:
+    """The charges of the days `start`..`end`, in order of their rows."""
+    ordered = sorted(rows, key=lambda row: (row.at, row.id))
+    bits: list[Bit] = []
+    for place, row in enumerate(ordered):
+        if row.day < end:
+            bits += _Charging(book, kind, ordered, place, start, end).bits()
+    return bits
+
+
+def read(book: RuleBook, kind: ActivityKind, rows: Sequence[Mapping[str, str]]) -> list[Row]:
+    """The rows of a kind, none of which is wrong; of a kind that is rolled up those of a day that differ in nothing else are one."""
+    found = sorted((_read(book, kind, cells) for cells in rows), key=lambda row: (row.at, row.id))
+    if not kind.roll_up:
+        return found
+    own = {"id", "revision", kind.moment, kind.quantity, kind.amount}
+    days: dict[tuple[object, ...], Row] = {}
+    for row in found:
+        key = (row.day, *(value for name, value in sorted(row.cells.items()) if name not in own))
+        days[key] = replace(days[key], quantity=days[key].quantity + row.quantity) if key in days else row
+    return list(days.values())
+
+
+def _read(book: RuleBook, kind: ActivityKind, cells: Mapping[str, str]) -> Row:
     account = cells["account"]
     zone = book.accounts[account].sites[0].zone
     text = cells[kind.moment]
@@ -88,7 +112,7 @@ def _read(book: RuleBook, kind: ActivityKind, cells: Mapping[str, str]) -> _Row:
     if kind.rated_by == "quantity":
         digits, half = book.rounding.quantity[kind.unit]
         measure = Fraction(to_whole(measure * 10**digits, half), 10**digits)
-    return _Row(cells["id"], account, cells["item"], cells, at, day, measure)
+    return Row(cells["id"], account, cells["item"], cells, at, day, day, measure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +121,13 @@ class _Charging:
 
     book: RuleBook
     kind: ActivityKind
-    rows: Sequence[_Row]
+    rows: Sequence[Row]
     place: int
     start: date
     end: date
 
     @property
-    def row(self) -> _Row:
+    def row(self) -> Row:
         """The row."""
         return self.rows[self.place]
 
@@ -118,6 +142,11 @@ class _Charging:
         return self.start <= self.row.day
 
     def bits(self) -> list[Bit]:
+        """Its charges; those of payouts turned."""
+        found = self._charged()
+        return [replace(bit, quantity=-bit.quantity) for bit in found] if self.table.payout else found
+
+    def _charged(self) -> list[Bit]:
         """Its charges; of volume prices those of the whole window, with its last row."""
         table = self.table
         if table.model == "volume":
@@ -175,7 +204,7 @@ class _Charging:
     # --- quantities
 
     def _sign(self) -> int:
-        return (-1 if self.row.quantity < 0 else 1) * (-1 if self.table.payout else 1)
+        return -1 if self.row.quantity < 0 else 1
 
     def _seconds(self, scheme: Scheme) -> Fraction:
         """What is charged of a length, in seconds."""
@@ -185,10 +214,9 @@ class _Charging:
     def _billed(self) -> Fraction:
         """What is charged, in the unit of the table."""
         scheme, unit = self._price(self._first_window()).scheme, self.table.unit
-        sign = -1 if self.table.payout else 1
         if self.kind.unit in _SECONDS and unit in _SECONDS:
-            return sign * self._in_unit(self._seconds(scheme))
-        return sign * _stepped(self.row.quantity, scheme)
+            return self._in_unit(self._seconds(scheme))
+        return _stepped(self.row.quantity, scheme)
 
     def _in_unit(self, seconds: Fraction) -> Fraction:
         digits, half = self.book.rounding.quantity[self.table.unit]
@@ -197,7 +225,7 @@ class _Charging:
     # --- models
 
     def _bit(self, words: str, unit: str, quantity: Fraction, price: Fraction) -> Bit:
-        return Bit(self.row.account, self.row.item, words, unit, quantity, price)
+        return Bit(self.row.account, self.row.item, words, unit, quantity, price, self.row)
 
     def _bounded(self, scheme: Scheme, quantity: Fraction, unit: str, price: Fraction, words: str) -> list[Bit]:
         size = abs(quantity * price)
@@ -212,7 +240,7 @@ class _Charging:
         return f"of {self.book.accounts[self.row.account].currency}"
 
     def _pass_through(self) -> list[Bit]:
-        cost = self.row.quantity * (-1 if self.table.payout else 1)
+        cost = self.row.quantity
         refs = "|".join(self.row.cells.get(name, "") for name in self.kind.references)
         found = [self._bit(refs, "each", Fraction(-1 if cost < 0 else 1), abs(cost))]
         percent = _number(self._price().scheme.percent)
@@ -257,7 +285,7 @@ class _Charging:
     def _window(self, day: date) -> int:
         return (day.year * 12 + day.month - 1) // _MONTHS[self.table.over]
 
-    def _mates(self) -> list[_Row]:
+    def _mates(self) -> list[Row]:
         """The rows of the account's item in the window, before the end of the period."""
         row = self.row
         return [
@@ -276,9 +304,8 @@ class _Charging:
         last = date(month // 12, month % 12 + 1, 1) - timedelta(days=1)
         return self.start <= last < self.end
 
-    def _sum(self, before: Sequence[_Row]) -> Fraction:
-        sign = -1 if self.table.payout else 1
-        return sign * sum((each.quantity for each in before), Fraction(0))
+    def _sum(self, before: Sequence[Row]) -> Fraction:
+        return sum((each.quantity for each in before), Fraction(0))
 
     def _before(self) -> Fraction:
         if self.table.over == "activity":
@@ -297,7 +324,13 @@ class _Charging:
             return [self._bit("package", "package", Fraction(started), _number(price.value))]
         if scheme.tiers:
             bounds = [
-                (tier.start.fraction(), tier.end.fraction() if tier.end else None, tier.price.fraction()) for tier in scheme.tiers
+                (
+                    f"tier {tier.start} {tier.end}",
+                    tier.start.fraction(),
+                    tier.end.fraction() if tier.end else None,
+                    tier.price.fraction(),
+                )
+                for tier in scheme.tiers
             ]
         elif scheme.allowance is None:
             return [self._bit("", unit, after - before, self._factored(price))]
@@ -309,26 +342,33 @@ class _Charging:
                 said = self.book.terms_on(site, date(month // 12, month % 12 + 1, 1))[allowance]
                 allowance = said if isinstance(said, Decimals) else Decimals(0, 0)
             edge = allowance.fraction()
-            bounds = [(Fraction(-(10**18)), edge, Fraction(0)), (edge, None, self._factored(price))]
+            bounds = [("included", Fraction(-(10**18)), edge, Fraction(0)), ("overage", edge, None, self._factored(price))]
         found = [
-            self._bit(f"tier {low}", unit, _clip(after, low, high) - _clip(before, low, high), cost) for low, high, cost in bounds
+            self._bit(words, unit, _clip(after, low, high) - _clip(before, low, high), cost) for words, low, high, cost in bounds
         ]
         return [bit for bit in found if bit.quantity] or found[:1]
 
     def _fees(self) -> list[Bit]:
         total = self._sum(self._mates())
         return [
-            self._bit(f"fee {tier.start}", "each", Fraction(1), tier.fee.fraction())
+            self._fee(tier.start, tier.fee)
             for tier in self._price().scheme.tiers
             if tier.fee is not None and (tier.start.units == 0 or total > tier.start.fraction())
         ]
 
+    def _fee(self, start: Decimals, fee: Decimals) -> Bit:
+        return replace(self._bit(f"fee {start}", "each", Fraction(1), fee.fraction()), origin="window")
+
     def _volume(self) -> list[Bit]:
+        """Every row of the window at the price of the tier that the whole reaches."""
         total = self._sum(self._mates())
         reached = [tier for tier in self._price().scheme.tiers if total >= tier.start.fraction()]
         tier = reached[-1] if reached else self._price().scheme.tiers[0]
-        found = [self._bit(f"tier {tier.start}", self.table.unit, total, tier.price.fraction())]
-        return [*found, self._bit(f"fee {tier.start}", "each", Fraction(1), tier.fee.fraction())] if tier.fee else found
+        found = [
+            Bit(row.account, row.item, f"tier {tier.start} {tier.end}", self.table.unit, row.quantity, tier.price.fraction(), row)
+            for row in self._mates()
+        ]
+        return [*found, self._fee(tier.start, tier.fee)] if tier.fee else found
 
 
 def _number(value: Decimals | None) -> Fraction:

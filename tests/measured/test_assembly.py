@@ -162,6 +162,8 @@ def test_zero_lines_are_shown_or_hidden() -> None:
     hidden = bill(assembled("zero-lines: hide\n"), storage=rows(stored), usage=rows(HUNDRED))
     assert lines(hidden) == [("Packs", "25", "package", "4.00", "100.00")]
     assert hidden.count("billed") == 2
+    alone = bill(assembled("zero-lines: hide\n"), storage=rows(stored))
+    assert lines(alone) == [("Storage, included", "4.000", "GB", "0.00", "0.00")]
 
 
 def test_a_line_has_one_tax_rate_and_the_breakdown_adds_up() -> None:

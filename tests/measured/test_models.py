@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.measured import books
 from tests.measured.books import acme, bill, book, lines, rows, usage
 
 
@@ -129,6 +130,57 @@ def test_a_payout_is_paid_to_the_account() -> None:
     assert lines(bill(book(), usage=rows(usage("a", "OUT", "2026-10-05T10:00", "3")))) == [
         ("Payout", "-3", "unit", "2.00", "-6.00")
     ]
+
+
+def test_tiers_packages_and_allowances_of_payouts_count_what_was_used() -> None:
+    """140: 100 x 1.00 + 40 x 0.80 and both fees, 115.00 of the volume, 2 packages, 40 beyond 100; all of it paid to the account."""
+    paid = {
+        f"rates/{name}.yaml": books._FILES[f"rates/{name}.yaml"].partition("        examples:")[0]
+        .replace("currency: USD", "currency: USD\n        direction: payout")
+        for name in ("tiered", "volume", "packs", "out")
+    }  # fmt: skip
+    paid["rates/out.yaml"] = books._FILES["rates/out.yaml"].partition("        examples:")[0].replace(
+        "2026-01-01: 2.00", "2026-01-01: { price: 2.00, allowance: 100 unit }"
+    ).replace("key:", "over: month\n        key:")  # fmt: skip
+    items = ("TIERED", "VOLUME", "PACKS", "OUT")
+    found = bill(book(paid), usage=rows(*(usage(item, item, "2026-10-05T10:00", "140") for item in items)))
+    assert [line[:2] + line[3:] for line in lines(found)] == [
+        ("Tiered, 0 to 100", "-100", "1.00", "-100.00"),
+        ("Tiered, 100 to on", "-40", "0.80", "-32.00"),
+        ("Tiered, fee of the tier from 0", "-1", "5.00", "-5.00"),
+        ("Tiered, fee of the tier from 100", "-1", "9.00", "-9.00"),
+        ("Volume, 100 to on", "-140", "0.80", "-112.00"),
+        ("Volume, fee of the tier from 100", "-1", "3.00", "-3.00"),
+        ("Packs", "-2", "4.00", "-8.00"),
+        ("Payout, beyond the allowance", "-40", "2.00", "-80.00"),
+        ("Payout, included", "-100", "0.00", "0.00"),
+    ]
+
+
+def test_an_allowance_that_is_a_term_is_that_of_each_window() -> None:
+    """10 GB are included in September and 100 from October on; September's rows are read, too."""
+    term = (
+        books._FILES["rates/store.yaml"]
+        .replace("allowance: 10 GB", "allowance: { term: included }")
+        .partition("        examples:")[0]
+    )
+    default = "format: 1\nkind: terms\ndeclares: { included: { type: number } }\nterms: [{ from: 2026-01-01, included: 10 }]\n"
+    agreed = acme("terms:\n  - { from: 2026-10-01, included: 100 }\n")
+    rules = book({"rates/store.yaml": term, "rates/terms-default.yaml": default, **agreed})
+    cells = [
+        {"id": day, "account": "acme", "item": "STORE", "day": day, "quantity": "50"} for day in ("2026-09-05", "2026-10-05")
+    ]
+    assert [line[1:] for line in lines(bill(rules, storage=rows(*cells)))] == [("50.000", "GB", "0.00", "0.00")]
+    assert lines(bill(rules, "2026-09", storage=rows(*cells)))[0][1:] == ("40.000", "GB", "0.25", "10.00")
+
+
+def test_what_is_given_back_before_anything_was_used_is_below_the_first_tier() -> None:
+    """-5 and then 15: 10 x 1.00."""
+    kind = books._FILES["rules/activity/usage.yaml"].replace("unit: unit\n", "unit: unit\n        negative: yes\n")
+    rules = book({"rules/activity/usage.yaml": kind})
+    back, used = usage("a", "TIERED", "2026-10-05T10:00", "-5"), usage("b", "TIERED", "2026-10-06T10:00", "15")
+    assert lines(bill(rules, usage=rows(back, used)))[0] == ("Tiered, 0 to 100", "10", "unit", "1.00", "10.00")
+    assert [line[4] for line in lines(bill(rules, usage=rows(back)))] == ["0.00", "5.00"]
 
 
 def test_lines_made_elsewhere_are_taken_as_they_are() -> None:

@@ -13,19 +13,99 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.dates import parse_period
 from engine.pipeline import Preview
 from engine.ratebook.book import RuleBook
 from engine.reference.measured import evaluate_measured
 from tests.measured import books
-from tests.measured.books import bill, book, rows
+from tests.measured.books import acme, bill, book, rows
 
 Cells = Mapping[str, str]
 USAGE = ("FLAT", "TIERED", "VOLUME", "PACKS", "FACTORED", "OUT")
 
 
+_ITEM = "format: 1\nkind: rate-table\nkey: [item]\n"
+OTHERWISE = {
+    "rates/prices.yaml": _ITEM + """
+table: flat
+unit: unit
+currency: USD
+digits: 4
+rates:
+  - { item: FLAT, prices: { 2026-01-01: { price: 0.0525, at-least: 2.00, at-most: 40.00, first: 10, then: 3, connect: 0.07 }, 2026-10-16: 0.05 } }
+""",
+    "rates/tiered.yaml": _ITEM + """
+table: tiered
+unit: unit
+currency: USD
+model: graduated
+over: quarter
+direction: payout
+rates:
+  - item: TIERED
+    prices:
+      2026-01-01: { tiers: [{ from: 0, to: 10, price: 0.33 }, { from: 10, to: 150, price: 0.21, fee: 2.00 }, { from: 150, price: 0.10 }] }
+      2026-10-10: { tiers: [{ from: 0, to: 60, price: 0.30, fee: 1.00 }, { from: 60, price: 0.20, fee: 4.00 }] }
+""",
+    "rates/volume.yaml": _ITEM + """
+table: volume
+unit: unit
+currency: USD
+model: volume
+over: year
+rates:
+  - { item: VOLUME, prices: { 2026-01-01: { tiers: [{ from: 0, to: 100, price: 1.00 }, { from: 100, price: 0.80, fee: 3.00 }] } } }
+""",
+    "rates/packs.yaml": _ITEM + """
+table: packs
+unit: unit
+currency: USD
+model: package
+rates:
+  - { item: PACKS, prices: { 2026-01-01: { package: 50, price: 4.00 } } }
+""",
+    "rates/out.yaml": _ITEM + """
+table: out
+unit: unit
+currency: USD
+over: month
+direction: payout
+rates:
+  - { item: OUT, prices: { 2026-01-01: { price: 2.00, allowance: 60 unit } } }
+""",
+    "rates/store.yaml": _ITEM + """
+table: store
+unit: GB
+currency: USD
+over: quarter
+rates:
+  - { item: STORE, prices: { 2026-01-01: { price: 0.25, allowance: { term: included } } } }
+""",
+    "rates/card.yaml": _ITEM + """
+table: card
+unit: each
+currency: USD
+model: percentage
+direction: payout
+rates:
+  - { item: CARD, prices: { 2026-01-01: { percent: 2.9%, connect: 0.30 }, 2026-10-05: { percent: 1.75%, at-least: 0.10 } } }
+""",
+    "rates/terms-default.yaml": """
+format: 1
+kind: terms
+declares:
+  included: { type: number }
+terms:
+  - { from: 2026-01-01, included: 12 }
+""",
+    **acme("terms:\n  - { from: 2026-07-01, included: 3.5 }\n  - { from: 2026-10-01, included: 7 }\n"),
+}  # fmt: skip
+
+
 @cache
-def rules() -> RuleBook:
-    return book()
+def rules(*, otherwise: bool = False) -> RuleBook:
+    """The book; or one with other windows, bounds, directions, and an allowance that is a term."""
+    return book(OTHERWISE if otherwise else None)
 
 
 def _moments(first: str, last: str) -> st.SearchStrategy[str]:
@@ -93,21 +173,22 @@ def fast(found: Preview) -> dict[str, list[tuple[str, str, Fraction, Fraction, i
     }
 
 
-def billed(kind: str, cells: list[dict[str, str]], period: str = "2026-10") -> Preview:
+def billed(kind: str, cells: list[dict[str, str]], period: str = "2026-10", *, otherwise: bool = False) -> Preview:
     frame = rows(*cells) if cells else pl.DataFrame(schema={"file": pl.String, "row": pl.Int64})
-    return bill(rules(), period, **{kind: frame})
+    return bill(rules(otherwise=otherwise), period, **{kind: frame})
 
 
-@settings(max_examples=150, deadline=None)
-@given(BY_KIND)
-def test_the_slow_evaluator_agrees_to_the_cent(case: tuple[str, list[dict[str, str]]]) -> None:
+@settings(max_examples=250, deadline=None)
+@given(BY_KIND, st.booleans(), st.sampled_from(("2026-10", "2026-10", "2026-09", "2026-09-01..2026-10-08")))
+def test_the_slow_evaluator_agrees_to_the_cent(case: tuple[str, list[dict[str, str]]], otherwise: bool, months: str) -> None:
     kind, cells = case
-    slow = evaluate_measured(rules(), rules().kinds[kind], cells, date(2026, 10, 1), date(2026, 11, 1))
+    mine, period = rules(otherwise=otherwise), parse_period(months)
+    slow = evaluate_measured(mine, mine.kinds[kind], cells, period.start, period.end)
     told = {
         account: sorted((line.item, line.unit, line.quantity, line.price, line.amount) for line in lines)
         for account, lines in slow.items()
     }
-    assert fast(billed(kind, cells)) == told
+    assert fast(billed(kind, cells, months, otherwise=otherwise)) == told
 
 
 @settings(max_examples=40, deadline=None)
