@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import dedent
 
+import polars as pl
+
 from engine.pipeline import Preview
+from engine.ratebook.book import RuleBook
 from engine.ratebook.build import build
 from tests.measured.books import bill, rows, usage
 from tests.measured.books import book as measured_book
@@ -75,6 +78,11 @@ _MORE: Mapping[str, dict[str, str]] = {
 
 def shifts(settings: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) -> Preview:
     """October of the sample book as the settings say, from each row's revisions so far (an empty one withdraws)."""
+    return bill(shift_book(settings), shift=shift_rows(known))
+
+
+def shift_book(settings: Mapping[str, str]) -> RuleBook:
+    """The sample book as the settings say."""
     texts = sample_texts()
     base, acme = texts["rates/geo-base.yaml"], texts["rates/accounts/acme.yaml"]
     texts["rates/geo-base.yaml"] = base.replace(
@@ -118,10 +126,12 @@ def shifts(settings: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) ->
     texts["rules/activity/shift.yaml"] += "  - { column: po, type: text }\n"
     texts["rates/taxes.yaml"] = _filled(TAXES, PER=settings["per"], INCLUSIVE=settings["inclusive"], STATE=settings["state"])
     texts["rules/assembly.yaml"] = _filled(ASSEMBLY, **{"FEE-PERCENT": settings["fee"], "BASE": settings["base"]})
-    cells = [
-        _shift(name, number, said) for name, said_so_far in known.items() for number, said in enumerate(said_so_far, start=1)
-    ]
-    return bill(build({path: text.encode() for path, text in texts.items()}), shift=rows(*[each for each in cells if each]))
+    return build({path: text.encode() for path, text in texts.items()})
+
+
+def shift_rows(known: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
+    """All revisions of all rows."""
+    return rows(*(_shift(name, number, said) for name, all_ in known.items() for number, said in enumerate(all_, start=1)))
 
 
 def _filled(text: str, **words: str) -> str:
@@ -190,6 +200,11 @@ METERED_ROWS: Mapping[str, tuple[str, ...]] = {
 
 def metered(settings: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) -> Preview:
     """October of the book of measured activity as the settings say."""
+    return bill(metered_book(settings), usage=metered_rows(known))
+
+
+def metered_book(settings: Mapping[str, str]) -> RuleBook:
+    """The book of measured activity as the settings say."""
     more = f"fees:\n  - {{ fee: plan, item: PLAN, each: month, from: 2026-10-11, prorate: day, quantity: {{ 2026-10-11: {settings['fees']} }} }}\n"
     if settings["coupon"]:
         more += f"coupons:\n  - {{ coupon: TEN, item: LESS, percent: {settings['coupon']}, from: 2026-10-01 }}\n"
@@ -209,10 +224,12 @@ def metered(settings: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) -
         "rates/taxes.yaml": _filled(METERED, **{"PER": settings["per"], "VAT-RATE": settings["vat"]}),
         "rules/assembly.yaml": dedent(METERED_ASSEMBLY).lstrip("\n"),
     }  # fmt: skip
-    cells = [
-        _usage(name, number, said) for name, said_so_far in known.items() for number, said in enumerate(said_so_far, start=1)
-    ]
-    return bill(measured_book(changes), usage=rows(*cells))
+    return measured_book(changes)
+
+
+def metered_rows(known: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
+    """All revisions of all rows."""
+    return rows(*(_usage(name, number, said) for name, all_ in known.items() for number, said in enumerate(all_, start=1)))
 
 
 def measured_texts() -> dict[str, str]:
