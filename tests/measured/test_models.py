@@ -245,3 +245,44 @@ def test_a_cycle_that_begins_on_the_31st_begins_on_the_last_day_of_shorter_month
     rules = book(acme(fees))
     assert bill(rules, "2026-09").assembled[0].backup["id"].to_list() == ["acme/plan/2026-09-30"]
     assert bill(rules, "2026-10").assembled[0].backup["id"].to_list() == ["acme/plan/2026-10-31"]
+
+
+def fee(text: str, period: str) -> list[tuple[str, str, str]]:
+    """Quantity, price and amount of the lines that one fee makes in a period."""
+    return [line[1:2] + line[3:] for line in lines(bill(book(acme(f"fees:\n  - {{ fee: f, {text} }}\n")), period))]
+
+
+def test_a_fee_of_each_day_is_charged_on_its_days() -> None:
+    """30 and 31 October; every ten days from 25 September on: 5, 15 and 25 October."""
+    assert fee("item: NUMBER, each: day, from: 2026-10-30, to: 2026-12-03", "2026-10") == [("2.000000", "3.10", "6.20")]
+    assert fee("item: NUMBER, each: day, from: 2026-10-30, to: 2026-12-03", "2026-12") == [("2.000000", "3.10", "6.20")]
+    assert fee("item: NUMBER, each: day, every: 10, from: 2026-09-25", "2026-10") == [("3.000000", "3.10", "9.30")]
+
+
+def test_a_fee_of_weeks_begins_on_mondays_and_is_prorated() -> None:
+    """From Wednesday 7 October: 5/7 of that week, then those of 12, 19 and 26 October; of two weeks 12/14 from 5 October, and 19 October."""
+    assert fee("item: NUMBER, each: week, from: 2026-10-07", "2026-10") == [("3.714286", "3.10", "11.51")]
+    assert fee("item: NUMBER, each: week, every: 2, from: 2026-10-07", "2026-10") == [("1.857143", "3.10", "5.76")]
+
+
+def test_a_fee_of_years_anchored_to_29_february_begins_on_the_28th_of_other_years() -> None:
+    """28 February 2026 to 2027 are 365 days: 57 from 15 October until the price changes, 79 after."""
+    yearly = "item: PLAN, each: year, from: 2026-10-15, anchor: 2024-02-29"
+    assert fee(yearly, "2026-10") == [("0.156165", "31.00", "4.84")]
+    assert fee(yearly, "2026-12") == [("0.216438", "62.00", "13.42")]
+    assert fee(yearly, "2027-02") == [("1.000000", "62.00", "62.00")]
+
+
+def test_a_fee_of_every_third_month_is_whole_where_it_is_not_prorated() -> None:
+    """Anchored to 30 November: one from 30 August, started on 1 October; the next on 30 November, then on 28 February."""
+    quarterly = "item: NUMBER, each: month, every: 3, from: 2026-10-01, anchor: 2026-11-30, prorate: no"
+    assert [len(fee(quarterly, f"2026-{month}")) for month in (10, 11, 12)] == [1, 1, 0]
+    assert fee(quarterly, "2027-02") == [("1.000000", "3.10", "3.10")]
+
+
+def test_a_fee_stops_on_its_last_day_and_one_that_comes_once_comes_once() -> None:
+    """10 of 31 days."""
+    assert fee("item: PLAN, each: month, from: 2026-08-01, to: 2026-10-11", "2026-10") == [("0.322581", "31.00", "10.00")]
+    assert fee("item: PLAN, each: month, from: 2026-08-01, to: 2026-10-11", "2026-11") == []
+    assert fee("item: PLAN, each: once, from: 2026-10-31, quantity: 2", "2026-10") == [("2.000000", "31.00", "62.00")]
+    assert fee("item: PLAN, each: once, from: 2026-10-31, quantity: 2", "2026-11") == []

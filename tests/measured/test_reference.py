@@ -227,31 +227,70 @@ def test_graduated_prices_of_a_sum_are_the_sum_of_its_tiers(quantities: list[int
     )
 
 
-@settings(max_examples=30, deadline=None)
-@given(USED)
-def test_twice_the_prices_are_twice_the_exact_amounts(cells: list[dict[str, str]]) -> None:
-    def doubled(text: str) -> str:
-        def twice(match: re.Match[str]) -> str:
-            return f"{match[1]}{Decimal(match[2]) * 2}"
+MONEY = ("prices", "tiered", "volume", "packs", "out", "store", "card", "call", "talk")
 
-        return re.sub(r"((?:price|fee|connect|at-least|at-most|\d\d): ?)(\d+\.\d+)", twice, text)
 
-    cells = [cell for cell in cells if cell["item"] != "FACTORED"]  # a product of tables is rounded, as a price
-    money = ("prices", "tiered", "volume", "packs", "out")
-    changed = {f"rates/{name}.yaml": doubled(books._FILES[f"rates/{name}.yaml"]) for name in money}
-    once, twice = billed("usage", cells), bill(book(changed), usage=rows(*cells) if cells else rows())
+@cache
+def twice() -> RuleBook:
+    """The book with every amount of money in its prices doubled; percentages are no amounts."""
 
-    def exact(found: Preview) -> dict[tuple[str, str, str, str], Fraction]:
+    def doubled(match: re.Match[str]) -> str:
+        return f"{match[1]}{Decimal(match[2]) * 2}"
+
+    def text(name: str) -> str:
+        kept = books._FILES[f"rates/{name}.yaml"].partition("        examples:")[0]
+        return re.sub(r"((?:price|fee|connect|at-least|at-most|\d\d): ?)(\d+\.\d+)(?!%)", doubled, kept)
+
+    return book({f"rates/{name}.yaml": text(name) for name in MONEY})
+
+
+@settings(max_examples=80, deadline=None)
+@given(BY_KIND)
+def test_twice_the_prices_are_twice_the_exact_amounts(case: tuple[str, list[dict[str, str]]]) -> None:
+    """Of every model; a product of tables is rounded as a price, and a part of an amount has no price of its own."""
+    kind, cells = case
+    cells = [cell for cell in cells if cell["item"] not in ("FACTORED", "CARD", "COST")]
+    once, more = billed(kind, cells), bill(twice(), **{kind: rows(*cells) if cells else rows()})
+
+    def exact(found: Preview) -> dict[tuple[str, str, int, str, str], Fraction]:
         return {
-            (row["account"], row["id"], row["component"], row["item"]): Fraction(
+            (row["account"], row["id"], row["segment"], row["component"], row["item"]): Fraction(
                 row["quantity"] * row["price"], 10 ** (row["digits"] + row["price_digits"])
             )
             for row in found.entries.iter_rows(named=True)
         }
 
-    assert exact(twice) == {key: 2 * value for key, value in exact(once).items()}
+    assert exact(more) == {key: 2 * value for key, value in exact(once).items()}
 
 
-def test_an_account_that_used_nothing_is_charged_the_fee_of_the_first_tier_and_nothing_else() -> None:
-    cells = [{"id": "a", "account": "acme", "item": "TIERED", "at": "2026-10-05T12:00", "quantity": "0"}]
-    assert [line.amount for line in billed("usage", cells).assembled[0].invoice.lines] == [0, 500]
+FLAT_FEES = """
+fees:
+  - { fee: plan, item: PLAN, each: month, from: 2026-10-16 }
+  - { fee: number, item: NUMBER, each: month, from: 2026-01-01, of: "1" }
+"""
+
+
+@cache
+def with_fees() -> RuleBook:
+    return book(acme(FLAT_FEES))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(("acme", "beta")), st.lists(st.sampled_from(USAGE), max_size=6), st.sampled_from(("TALK", "CALL", "")))
+def test_an_account_that_used_nothing_is_charged_what_the_rules_say_about_flat_fees(
+    account: str, items: list[str], called: str
+) -> None:
+    """The fee of a first tier that begins at 0, the fee of a volume's tier from 0 (there is none), the account's own fees: nothing else."""
+    used = [
+        {"id": f"r{n}", "account": account, "item": item, "at": "2026-10-05T12:00", "quantity": "0"}
+        for n, item in enumerate(items)
+    ]
+    calls = [{"id": "c", "account": account, "item": called, "start": "2026-10-05T12:00", "seconds": "0"}] if called else []
+    found = bill(with_fees(), usage=rows(*used), call=rows(*calls))
+    own = [1600, 310] if account == "acme" else []
+    tiers = [500] if "TIERED" in items else []
+    amounts = {
+        each.invoice.account: sorted(line.amount for line in each.invoice.lines if line.amount) for each in found.assembled
+    }
+    assert amounts.get(account, []) == sorted(own + tiers)
+    assert amounts.get("acme", []) == ([310, 1600] if account != "acme" else sorted(own + tiers))
