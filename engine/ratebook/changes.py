@@ -30,13 +30,8 @@ class Stretch:
     @property
     def percent(self) -> str | None:
         """By how much a figure rises or falls, as +3.8%: exact, rounded to a tenth (or to its first digit, if that comes later)."""
-        figures = [_figure(said) for said in (self.before, self.after)]
-        if figures[0] is None or figures[1] is None or not figures[0]:
-            return None
-        percent = (figures[1] - figures[0]) * 100 / figures[0]
-        digits = next((count for count in range(1, 9) if rounded(percent * 10**count)), 1)
-        sign = "+" if percent > 0 else ""
-        return f"{sign}{Decimals(rounded(percent * 10**digits), digits)}%"
+        before, after = _figure(self.before), _figure(self.after)
+        return None if before is None or after is None else percent_text(before, after)
 
     def canonical(self) -> dict[str, Json]:
         """The stretch as canonical JSON."""
@@ -212,6 +207,15 @@ class Difference:
     def canonical(self) -> dict[str, Json]:
         """The difference as canonical JSON."""
         return {"schema": SCHEMA, "changes": [each.canonical() for each in self.changes]}
+
+
+def percent_text(before: Fraction, after: Fraction) -> str | None:
+    """By how much a figure rises or falls, as +3.8%: exact, rounded to a tenth (or to its first digit, if that comes later); None from 0."""
+    if not before:
+        return None
+    percent = (after - before) * 100 / abs(before)
+    digits = next((count for count in range(1, 9) if rounded(percent * 10**count)), 1)
+    return f"{'+' if percent > 0 else ''}{Decimals(rounded(percent * 10**digits), digits)}%"
 
 
 def _figure(said: str | None) -> Fraction | None:
