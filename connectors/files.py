@@ -24,7 +24,7 @@ class ActivityFileError(InforceError):
     """A file of activity cannot be read; nothing of it was taken."""
 
     def __init__(self, file: str, what: str, remedy: str, row: int | None = None) -> None:
-        super().__init__(f"{file}{f' row {row}' if row else ''}: {what}.\n{remedy}.")
+        super().__init__(f"{file}{f' row {row}' if row else ''}: {what}.\n{remedy}{'' if remedy.endswith('?') else '.'}")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -393,7 +393,7 @@ class _Chunk:
             elif column.type in ("whole", "minutes"):
                 self._shape(
                     name,
-                    r"^-?[0-9]{1,12}$" if self.kind.negative else r"^[0-9]{1,12}$",
+                    r"^-?[0-9]{1,12}$" if self.kind.negative or name == self.kind.quantity else r"^[0-9]{1,12}$",
                     "a whole number is needed",
                     "Write digits only",
                 )

@@ -68,6 +68,9 @@ def test_a_quantity_below_zero_is_rejected_unless_the_kind_may_have_it() -> None
     allowed = dedent(books._FILES["rules/activity/usage.yaml"]).replace("unit: unit\n", "unit: unit\nnegative: yes\n")
     taken = bill(book({"rules/activity/usage.yaml": allowed}), usage=rows(usage("a", "PACKS", "2026-10-05T10:00", "-5")))
     assert taken.rejects == ()
+    call = {"id": "a", "account": "acme", "item": "CALL", "start": "2026-10-05T10:00", "seconds": "-61"}
+    (reject,) = bill(book(), call=rows(call)).rejects
+    assert (reject.code, reject.column, reject.message) == ("A115", "seconds", "the quantity is below zero")
 
 
 @pytest.mark.parametrize(
