@@ -10,12 +10,13 @@ from typing import Literal
 import polars as pl
 
 from engine.canonical import Json
-from engine.problems import Source
-from engine.ratebook.changes import Change, Reach
+from engine.ratebook.changes import Change, Reach, Stretch
 
 RowId = tuple[str, str, str]  # kind, source, id
 Cells = Mapping[str, str]
 _SHOWN = 4
+_SAYS_MAX = 100
+_PLACE = ("file", "row", "closeout")  # where and when a row was taken is not what it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,17 @@ class Cause:
     reason: str = ""
     approved: str = ""
     commit: str | None = None
+    author: str = ""
 
     def text(self) -> str:
-        """The cause for a document: by id, never by file or commit."""
-        approved = f"approved by {self.approved}" if self.approved else ""
-        more = "; ".join(part for part in (self.reason, approved) if part)
-        return f"{self.kind} {self.id} {self.says}".strip() + (f" ({more})" if more else "")
+        """The cause for a document: by id and day, never by file, commit or person."""
+        return " ".join(f"{self.kind} {self.id} {self.says}".split()) + (f" ({self.reason})" if self.reason else "")
 
     def canonical(self) -> dict[str, Json]:
         """The cause as canonical JSON members."""
         return {
             "kind": self.kind, "id": self.id, "says": self.says, "source": self.source, "reason": self.reason,
-            "approved": self.approved, "commit": self.commit,
+            "approved": self.approved, "commit": self.commit, "author": self.author,
         }  # fmt: skip
 
 
@@ -66,6 +66,15 @@ class Concern:
     before: frozenset[RowId]
     after: frozenset[RowId]
     workers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The commit that made a change, who wrote it, and who approved it by its trailers."""
+
+    commit: str
+    author: str
+    approved: str
 
 
 Causes = Callable[[Concern], tuple[Cause, ...]]
@@ -92,14 +101,14 @@ class Moved:
 
 
 def causes_of(
-    changes: Sequence[Change], moved: Sequence[Moved], commit_of: Callable[[Source], str | None], *, sums: bool
+    changes: Sequence[Change], moved: Sequence[Moved], origin_of: Callable[[Change], Origin | None], *, sums: bool
 ) -> Causes:
     """What can be the cause of a correction: every change that reaches its lines, and every row that moved and bears on them.
 
     `sums`: the book has sums over activity, so that a row can move what others of its worker, or of its account and item, are charged.
     Where nothing is known to have changed, the rows behind the lines are compared.
     """
-    told = [(change.reach, _rule_cause(change, commit_of)) for change in changes]
+    told = [(change.reach, _rule_cause(change, origin_of)) for change in changes]
 
     def causes(concern: Concern) -> tuple[Cause, ...]:
         found = [cause for reach, cause in told if _reaches(reach, concern)]
@@ -135,12 +144,24 @@ def moved_rows(
     """
     found = []
     for kind in sorted(before.keys() | after.keys()):
-        then, now = (_live(kind, side.get(kind)) for side in (before, after))
+        then, now = (_live(kind, rows) for rows in _differing(before.get(kind), after.get(kind)))
         for row in sorted(then.keys() | now.keys()):
-            old, new = then.get(row), now.get(row)
-            if old is None or new is None or old != new:
-                found += _moved(row, old, new, accounts)
+            found += _moved(row, then.get(row), now.get(row), accounts)
     return tuple(found)
+
+
+def _differing(before: pl.DataFrame | None, after: pl.DataFrame | None) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
+    """All revisions of those rows of which some revision is in one of two frames only."""
+    if before is None or after is None:
+        return before, after
+    said = [name for name in before.columns if name in after.columns and name not in _PLACE]
+    key = [name for name in ("source", "id") if name in said]
+    only = [
+        one.join(other, on=said, how="anti", nulls_equal=True).select(key) for one, other in ((before, after), (after, before))
+    ]
+    ids = pl.concat(only).unique()
+    then, now = (each.join(ids, on=key, how="semi", nulls_equal=True) for each in (before, after))
+    return then, now
 
 
 def _live(kind: str, frame: pl.DataFrame | None) -> dict[RowId, dict[str, str]]:
@@ -152,9 +173,6 @@ def _live(kind: str, frame: pl.DataFrame | None) -> dict[RowId, dict[str, str]]:
         if row not in found or _revision(said) > _revision(found[row]):
             found[row] = said
     return found
-
-
-_PLACE = ("file", "row", "closeout")  # where and when a row was taken is not what it says
 
 
 def _moved(row: RowId, old: Cells | None, new: Cells | None, accounts: Mapping[str, str]) -> list[Moved]:
@@ -218,18 +236,26 @@ def _bears_on(moved: Moved, concern: Concern, *, sums: bool) -> bool:
     return sums and alike
 
 
-def _rule_cause(change: Change, commit_of: Callable[[Source], str | None]) -> Cause:
-    source = change.after or change.before
-    why = change.provenance
-    approved = ", ".join(part for part in (why.by, why.on, why.ref) if part)
-    says = (
-        "changed"
-        if change.after is not None and change.before is not None
-        else "was added"
-        if change.before is None
-        else "was removed"
-    )
+def _rule_cause(change: Change, origin_of: Callable[[Change], Origin | None]) -> Cause:
+    source, why, origin = change.after or change.before, change.provenance, origin_of(change)
+    approved = ", ".join(part for part in (why.by, why.on, why.ref) if part) or (origin.approved if origin else "")
     return Cause(
-        change.what, change.id, says, str(source) if source is not None else "", why.retroactive or why.reason, approved,
-        commit_of(source) if source is not None else None,
+        change.what, change.id, _says(change), str(source) if source is not None else "", why.retroactive or why.reason, approved,
+        origin.commit if origin else None, origin.author if origin else "",
     )  # fmt: skip
+
+
+def _says(change: Change) -> str:
+    """What is in force otherwise, and from when; of many stretches, and where the words are long, only that it changed."""
+    if change.before is None:
+        return "was added"
+    if change.after is None:
+        return "was removed"
+    told = "; ".join(map(_stretch, change.stretches))
+    return told if len(change.stretches) in (1, 2) and len(told) <= _SAYS_MAX else "changed"
+
+
+def _stretch(stretch: Stretch) -> str:
+    start = f" from {stretch.start}" if stretch.start else ""
+    end = f" to {stretch.end - timedelta(days=1)}" if stretch.end else ""
+    return f"{stretch.before or 'nothing'} becomes {stretch.after or 'nothing'}{start}{end}"

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+
+import polars as pl
 
 from engine.bulk.assembled import Assembled
 from engine.bulk.issued_invoice import IssuedInvoice, read_issued
 from engine.canonical import Json
-from engine.causes import Causes
+from engine.causes import Causes, Origin, causes_of, moved_rows
 from engine.corrections import Corrected, Correction, corrections
 from engine.dates import Period
 from engine.invoice import Document, Seal
 from engine.issued import IssuedDocument, check_sealed, issued, issued_accounts
 from engine.pipeline import Preview
 from engine.ports import Archive
-from engine.problems import InforceError
+from engine.problems import InforceError, Source
 from engine.ratebook.book import RuleBook
+from engine.ratebook.changes import Change
+from engine.ratebook.difference import difference
+from engine.ratebook.history import History
 from engine.replay import archive_run
 
 SCHEMA = "inforce.corrections/1"
+Rows = Mapping[str, "pl.DataFrame | Callable[[], Iterable[pl.DataFrame]]"]
 Since = tuple[str | None, int | None]  # the commit and the sequence that were known
 
 
@@ -73,6 +80,67 @@ def correct(
         wanted = [each for each in covered if each.invoice.account == account]
         made += corrections(mine, wanted, period, causes_since(there.known.get(account, earliest)), credit_notes)
     return tuple(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What is known now: the rule book, its commit (None: files that are in none), the history it is part of, and rows of activity by kind."""
+
+    book: RuleBook
+    commit: str | None
+    history: History | None
+    rows: Rows
+
+
+def causes_since(now: Now, book_at: Callable[[str], RuleBook], rows_at: Callable[[int], Rows]) -> Callable[[Since], Causes]:
+    """Why lines are corrected, by what was known when they were issued; each knowledge is compared with the present one once."""
+    accounts = {site.site: site.account for site in now.book.sites.values()}
+    sums = bool(now.book.accumulators) or any(table.over != "activity" for table in now.book.tables.values())
+
+    @cache
+    def since(known: Since) -> Causes:
+        commit, sequence = known
+        changes = difference(book_at(commit), now.book).changes if commit is not None else ()
+        moved = moved_rows(_frames(rows_at(sequence)), _frames(now.rows), accounts) if sequence is not None else ()
+        return causes_of(changes, moved, _Origins(now, commit), sums=sums)
+
+    return since
+
+
+def _frames(rows: Rows) -> dict[str, pl.DataFrame]:
+    """The rows of kinds that are not summed before they are rated: of the others no row stands behind a line."""
+    return {kind: frame for kind, frame in rows.items() if isinstance(frame, pl.DataFrame)}
+
+
+class _Origins:
+    """Finds the commit, and who approved it, that a place in a rule file comes from."""
+
+    def __init__(self, now: Now, before: str | None) -> None:
+        self._now, self._before = now, before
+        self._lines: dict[str, list[str]] = {}
+
+    def __call__(self, change: Change) -> Origin | None:
+        history, commit = self._now.history, self._now.commit
+        if history is None or commit is None:
+            return None
+        found = self._added(history, commit, change.after) if change.after is not None else self._removed(history, commit, change)
+        if found is None:
+            return None
+        told = history.commit(found)
+        return Origin(found, told.author, ", ".join(told.says("Approved-by")))
+
+    def _added(self, history: History, commit: str, place: Source) -> str | None:
+        if place.path not in self._lines:
+            self._lines[place.path] = history.commits_of_lines(commit, place.path)
+        lines = self._lines[place.path]
+        return lines[place.line - 1] if 0 < place.line <= len(lines) else None
+
+    def _removed(self, history: History, commit: str, change: Change) -> str | None:
+        """The only commit since that changed the file; where there are several, which one removed the entry is not guessed."""
+        if change.before is None or self._before is None:
+            return None
+        found = history.commits_between(self._before, commit, change.before.path)
+        return found[0] if len(found) == 1 else None
 
 
 def record(

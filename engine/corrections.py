@@ -18,9 +18,11 @@ from engine.bulk.issued_invoice import IssuedInvoice
 from engine.canonical import sha256
 from engine.causes import Cause, Causes, Concern, RowId, words
 from engine.dates import Period
-from engine.invoice import BackupHash, Invoice, LineItem, TaxTotal
+from engine.invoice import BackupHash, Document, Invoice, LineItem, TaxTotal
 from engine.money import HALVES, parse_decimal, shares
+from engine.pipeline import Preview
 from engine.problems import InforceError, InvariantError
+from engine.replay import Parties, draft_envelope, worker_names
 from engine.steps.check import check_document
 
 _BASE_LINE = re.compile(r"line [0-9]+")  # how backup rows of lines that are made of others name those
@@ -81,6 +83,12 @@ def corrections(
         check_convergence(mine, made, wanted)
         found += made
     return tuple(found)
+
+
+def documents(made: Sequence[Correction], preview: Preview, parties: Parties) -> tuple[Document, ...]:
+    """Corrections as documents, with draft envelopes and the names of workers that the replay knows."""
+    names = worker_names(preview)
+    return tuple(each.assembled.document(draft_envelope(each.number, each.invoice, parties), names) for each in made)
 
 
 def _check_alike(invoices: Iterable[Invoice], period: Period) -> None:

@@ -246,9 +246,11 @@ def _notes(invoice: Invoice, line: LineItem) -> Iterable[str]:
         yield f"Tax {line.tax_rate}: {invoice.money(line.tax)}"
     if line.refs:
         yield " · ".join(f"{name} {value}" for name, value in line.refs)
+    told = next((each.line for each in invoice.lines if line.reason and each.reason == line.reason), line.line)
     if line.corrects:
-        yield f"{_TAKES.get(line.origin, 'Corrects')} {line.corrects[0]}, line {line.corrects[1]}"
-    if line.reason:
+        again = f" · why: as line {told}" if told != line.line else ""
+        yield f"{_TAKES.get(line.origin, 'Corrects')} {line.corrects[0]}, line {line.corrects[1]}{again}"
+    if line.reason and (told == line.line or not line.corrects):
         yield f"Why: {line.reason}" if line.origin in _TAKES else line.reason
 
 
