@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from connectors.files import ActivityFile
     from connectors.workspace import Workspace
     from engine.canonical import Json
+    from engine.correcting import Standing
+    from engine.corrections import Correction
     from engine.dates import Period
     from engine.impact import Asked
     from engine.invoice import Document, Seal
@@ -341,6 +343,53 @@ def impact(
 
 
 @app.command()
+def correct(
+    period: Annotated[str, typer.Argument(help="A month or days whose invoices are issued.")],
+    workspace: WorkspaceOption = Path(),
+    account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Correct only this account (repeatable).")] = None,
+    known_at: KnownAtOption = None,
+    rules_at: RulesAtOption = None,
+    activity_at: ActivityAtOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the documents into this folder.", file_okay=False)
+    ] = None,
+    formats: Annotated[
+        list[FileFormat] | None, typer.Option("--format", "-f", help="Only these files (repeatable; default: all).")
+    ] = None,
+    issue: Annotated[bool, typer.Option("--issue", help="Keep the corrections in the archive, as issued.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the corrections as JSON.")] = False,
+) -> None:
+    """Compare issued invoices with what is known now, and make the lines that put them right."""
+    from connectors.workspace import read_parties
+    from engine.correcting import canonical, record, standing
+    from engine.corrections import documents
+    from engine.dates import parse_period
+    from renderers.corrections_text import render_corrections
+
+    opened = _opened(workspace, known_at, rules_at, activity_at)
+    days, accounts = parse_period(period), tuple(account or ())
+    there = standing(opened.archive, days, accounts)
+    asked = tuple(sorted((there.accounts or frozenset()) & opened.book.accounts.keys()))
+    with _working("comparing what was issued with what is known now"):
+        (preview,) = _previews(opened, [days], (), asked)
+        made = _corrections(opened, there, preview)
+    drafts = documents(made, preview, read_parties(opened.space.folder))
+    if issue and made:
+        sealed = _seal(opened, preview, (), pdf=out is not None)
+        run = record(opened.archive, preview, made, drafts, sealed, asked)
+        _note(opened, sealed)
+        _say(f"{days.name}: run {run} is in the archive, issued")
+    if out is not None and made:
+        _write_files(out, _render(drafts, tuple(formats or FileFormat), _jobs(), opened.space.archive / "rendered"))
+    if as_json:
+        import json
+
+        _print(json.dumps(canonical(made, days), indent=2, ensure_ascii=False))
+    else:
+        _print(render_corrections(made, days, str(opened.known)))
+
+
+@app.command()
 def overage(
     period: Annotated[str, typer.Argument(help="The last of the months, such as 2026-10.")],
     workspace: WorkspaceOption = Path(),
@@ -654,19 +703,11 @@ def _verified(opened: _Opened, wanted: _Wanted, preview: Preview, made: tuple[Do
 
 def _archived(opened: _Opened, wanted: _Wanted, preview: Preview, made: tuple[Document, ...]) -> Seal:
     """Keeps a run in the archive, and what was known when it was made; a question about another day is answered and not kept."""
-    from engine import __version__
     from engine.issued import check_issue
-    from engine.replay import archive_run, seal
+    from engine.replay import archive_run
 
     archive, known, state = opened.archive, opened.known, opened.state
-    sequence = known.sequence
-    if sequence is None and known.day is None:
-        sequence = archive.take_in([(file.name, file.path) for file in opened.files(wanted.files)])
-    pdf = wanted.out is not None and FileFormat.pdf in wanted.formats
-    sealed = seal(
-        preview, opened.book.meaning, opened.book.calendar.semantics, state.commit, state.tree, state.dirty, _versions(__version__, pdf),
-        sequence, known.day,
-    )  # fmt: skip
+    sealed = _seal(opened, preview, wanted.files, pdf=wanted.out is not None and FileFormat.pdf in wanted.formats)
     if known.day is not None:
         return sealed
     period = preview.period
@@ -674,11 +715,53 @@ def _archived(opened: _Opened, wanted: _Wanted, preview: Preview, made: tuple[Do
         _say(f"{period.name}: these documents are issued already; nothing was written")
         return sealed
     run = archive_run(archive, preview, made, sealed, wanted.accounts, issue=wanted.issue)
-    if known.commit is None and not wanted.files:
-        archive.note(_SystemClock().now(), None if state.dirty else state.commit, sequence or 0)
+    if not wanted.files:
+        _note(opened, sealed)
     dirty = " (the rule book has uncommitted changes)" if state.dirty else ""
     _say(f"{period.name}: run {run} is in the archive{', issued' if wanted.issue else ''}{dirty}")
     return sealed
+
+
+def _corrections(opened: _Opened, there: Standing, preview: Preview) -> tuple[Correction, ...]:
+    from connectors.files import activity_by_kind
+    from engine.correcting import Now, Rows, causes_since
+    from engine.correcting import correct as compare
+    from engine.knowledge import Knowledge
+
+    book = opened.book
+
+    def book_at(commit: str) -> RuleBook:
+        return _book(opened.space, opened.history, Knowledge(commit))
+
+    def rows_at(sequence: int) -> Rows:
+        return activity_by_kind(replace(opened, known=Knowledge(sequence=sequence)).files(), book.kinds)
+
+    now = Now(
+        book, None if opened.state.dirty else opened.state.commit, opened.history, activity_by_kind(opened.files(), book.kinds)
+    )
+    return compare(there, preview.assembled, preview.period, book, causes_since(now, book_at, rows_at))
+
+
+def _seal(opened: _Opened, preview: Preview, files: Sequence[Path], *, pdf: bool) -> Seal:
+    """With which knowledge a preview was made; the archive takes the activity in."""
+    from engine import __version__
+    from engine.replay import seal
+
+    known, state = opened.known, opened.state
+    sequence = known.sequence
+    if sequence is None and known.day is None:
+        sequence = opened.archive.take_in([(file.name, file.path) for file in opened.files(files)])
+    return seal(
+        preview, opened.book.meaning, opened.book.calendar.semantics, state.commit, state.tree, state.dirty, _versions(__version__, pdf),
+        sequence, known.day,
+    )  # fmt: skip
+
+
+def _note(opened: _Opened, sealed: Seal) -> None:
+    """Adds to the archive's log what is known now; nothing, where a command asked for what was known before."""
+    if opened.known.commit is None:
+        commit = None if opened.state.dirty else opened.state.commit
+        opened.archive.note(_SystemClock().now(), commit, sealed.sequence or 0)
 
 
 def _months_text(done: Sequence[_Told]) -> str:
@@ -751,12 +834,11 @@ def _lists(preview: Preview) -> dict[str, bytes]:
 def _write(out: Path, rendered: dict[str, bytes], preview: Preview, made: Sequence[Document], sealed: dict[str, Json]) -> None:
     from engine.canonical import canonical_json
 
-    files = {
-        **rendered,
-        **_lists(preview),
-        "summary.json": _summary_bytes(preview, made),
-        "seal.json": canonical_json(sealed) + b"\n",
-    }
+    lists = {**_lists(preview), "summary.json": _summary_bytes(preview, made), "seal.json": canonical_json(sealed) + b"\n"}
+    _write_files(out, {**rendered, **lists})
+
+
+def _write_files(out: Path, files: Mapping[str, bytes]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         part = out / f".{name}.part"
