@@ -68,8 +68,14 @@ def check_issue(archive: Archive, period: str, start: date, end: date, made: Seq
     if not mine:
         return True
     there = {each.number: each.body for each in before if each.period == period}
-    if all(there.get(number) == body for number, body in bodies.items()):
-        return False
+    again = {document.envelope.number for document in made if document.invoice.account in mine}
+    if all(there.get(number) == bodies[number] for number in again):
+        others = {document.invoice.account for document in made} - mine
+        if not others:
+            return False
+        raise IssueError(
+            f"{period} is already issued for {_listed(mine)}.\nIssue it for the others: {' '.join(f'--account {each}' for each in sorted(others))}."
+        )
     raise IssueError(
         f"{period} is already issued for {_listed(mine)} (run {max(each.run for each in before if each.account in mine)} of "
         f"{_listed({each.period for each in before if each.account in mine})}), and the documents differ now.\n"
