@@ -64,6 +64,19 @@ class CommitRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PathChange:
+    """A file of the workspace that differs between two commits: its path before and after, None where it is not there."""
+
+    before: str | None
+    after: str | None
+
+    @property
+    def is_rename(self) -> bool:
+        """Whether only its name differs."""
+        return self.before is not None and self.after is not None and self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The commit and tree that a workspace is at; `dirty` if its rule book differs from them. Outside git both are None."""
 
@@ -208,13 +221,19 @@ class History:
             raise HistoryError(f"{one} and {other} have no commit in common{why}.\nName commits of one history.")
         return found
 
-    def base(self) -> str:
-        """The commit that work began from: what the checked-out commit has in common with main; on main itself, the commit."""
-        head = self.resolve("HEAD")
+    def base(self, tip: str = "HEAD") -> str:
+        """The commit that work began from: what a commit has in common with main; on main itself, the commit."""
+        head = self.resolve(tip)
         for name in ("origin/main", "main", "origin/master", "master"):
             found = self._say("rev-parse", "--verify", "-q", f"{name}^{{commit}}")
             if found is not None:
                 return self.merge_base(found, head)
+        if self.is_shallow():
+            raise HistoryError(
+                f"{self.folder}: this clone is shallow and has no branch main, so what the change began from is not in it.\n"
+                f"`git fetch --unshallow origin` and `git fetch origin main:refs/remotes/origin/main` bring both; in a GitHub workflow, give "
+                f"actions/checkout `fetch-depth: 0`."
+            )
         return head
 
     def is_ancestor(self, older: str, newer: str) -> bool:
@@ -234,13 +253,49 @@ class History:
             self.resolve(newer),
             f"^{self.resolve(older)}",
             "--",
-            *(self.prefix + each for each in paths),
+            *(f":(top,literal){self.prefix}{each}" for each in paths),
         )
         return told.decode().split()
 
-    def commits_of_lines(self, ref: str, path: str) -> list[str]:
-        """The commit that each line of a file was last changed in, in the order of the lines."""
-        told = self._must("blame", "--line-porcelain", "-w", self.resolve(ref), "--", self.prefix + path)
+    def files_between(self, older: str, newer: str) -> list[PathChange]:
+        """The files of the workspace that differ between two commits; one that only has another name is one change."""
+        told = self._must("diff-tree", "-r", "-z", "-M100%", "--name-status", self.resolve(older), self.resolve(newer), "--", ".")
+        words = iter(told.decode("utf-8", "replace").split("\0")[:-1])
+        found = []
+        for status in words:
+            first = next(words).removeprefix(self.prefix)
+            last = next(words).removeprefix(self.prefix) if status[0] in "RC" else first
+            found.append(PathChange(None if status[0] == "A" else first, None if status[0] == "D" else last))
+        return found
+
+    def paths_of(self, commit: str) -> list[str]:
+        """The files of the workspace that a commit changes; a merge, those that differ from all its parents."""
+        told = self._must("diff-tree", "-r", "-z", "-c", "--root", "--no-commit-id", "--name-only", commit, "--", ".")
+        return [path.removeprefix(self.prefix) for path in told.decode("utf-8", "replace").split("\0") if path]
+
+    def uncommitted(self) -> list[str]:
+        """The files of the workspace that are not as they were committed, and files of the rule book that were never committed."""
+        told = self._must("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".")
+        found = [(line[:2], line[3:].removeprefix(self.prefix)) for line in told.decode("utf-8", "replace").split("\0") if line]
+        return [path for status, path in found if status != "??" or belongs(path)]
+
+    def user(self) -> tuple[str, str]:
+        """Name and e-mail address of whoever would commit now; empty if git does not know."""
+        told = self._say("var", "GIT_AUTHOR_IDENT") or ""
+        match = re.match(r"(.*) <(.*)> [0-9]+ [+-][0-9]+$", told)
+        return (match[1], match[2]) if match else ("", "")
+
+    def commits_of_lines(self, ref: str | None, path: str) -> list[str]:
+        """The commit that each line of a file was last changed in, in the order of the lines; without `ref`, of the file as it is.
+
+        Zeros stand for no commit: the line is not committed.
+        """
+        commit = [self.resolve(ref)] if ref is not None else []
+        told = self._ask("blame", "--line-porcelain", "-w", *commit, "--", path)
+        if told is None and ref is None and (file := self.folder / path).is_file():  # git does not know it yet
+            return ["0" * 40] * len(file.read_bytes().splitlines())
+        if told is None:
+            told = self._must("blame", "--line-porcelain", "-w", *commit, "--", path)
         return [line.split()[0].decode() for line in told.split(b"\n") if _HEADER.match(line)]
 
     def _blobs(self, ids: Iterable[str], commit: str) -> Mapping[str, bytes]:
