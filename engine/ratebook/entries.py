@@ -33,7 +33,7 @@ from engine.ratebook.book import (
     Site,
     TermsEntry,
 )  # fmt: skip
-from engine.ratebook.meaning import fields_told, row_text, told
+from engine.ratebook.meaning import fields_told, form_of, row_text, told
 from engine.ratebook.models import Assembly, Coupon, Exemption, Fee, Share, Taxes
 from engine.ratebook.words import field_name, field_words, figure_words, percent_text, price_words, term_words, words
 
@@ -57,6 +57,7 @@ Line: TypeAlias = (
 class Point:
     """A statement inside an entry that has a place and an approval of its own, such as one price of a row."""
 
+    start: date
     told: str
     source: Source
     provenance: Provenance
@@ -64,7 +65,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the book. `lay` gives what it says over time, `value` is what it was read into."""
+    """One entry of the book. `lay` gives what it says over time, `point` its dated parts, `value` is what it was read into.
+
+    Both are functions, since most entries of two books are equal and are asked for neither.
+    """
 
     what: str
     id: str
@@ -73,7 +77,12 @@ class Entry:
     source: Source
     provenance: Provenance
     value: object
-    points: tuple[Point, ...] = ()
+    point: Callable[[], tuple[Point, ...]] = tuple
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The dated parts."""
+        return self.point()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +122,11 @@ def _all(book: RuleBook) -> Iterator[Entry]:
     apart = {
         "tables": _tables, "accounts": _accounts, "default_terms": _default_terms, "policies": _policies, "premiums": _premiums,
         "items": _items, "formulas": _formulas, "assembly": _assembly, "taxes": _taxes, "texts": _texts, "holidays": _holidays,
+        "windows": _windows,
     }  # fmt: skip
-    for each in fields(RuleBook):
-        if each.name in ("meaning", "sites"):  # sites stand in their accounts
-            continue
-        yield from apart[each.name](book) if each.name in apart else _plain(each.name, getattr(book, each.name))
+    form = form_of(RuleBook)
+    for name in form.names if form is not None else ():
+        yield from apart[name](book) if name in apart else _plain(name, getattr(book, name))
 
 
 def _plain(name: str, value: object) -> Iterator[Entry]:
@@ -129,7 +138,7 @@ def _plain(name: str, value: object) -> Iterator[Entry]:
         yield _undated(field_name(name), field_name(name), value)
 
 
-_ONE_OF = {"kinds": "kind", "windows": "window", "accumulators": "accumulator", "terms": "term-type"}
+_ONE_OF = {"kinds": "kind", "accumulators": "accumulator", "terms": "term-type"}
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -183,9 +192,11 @@ def _dated(what: str, id_: str, value: object, start: date | None, end: date | N
     return _entry(what, id_, value, told(value), lambda: _span(start, end, parts()))
 
 
-def _entry(what: str, id_: str, value: object, text: str, lay: Callable[[], Line], points: tuple[Point, ...] = ()) -> Entry:
+def _entry(
+    what: str, id_: str, value: object, text: str, lay: Callable[[], Line], point: Callable[[], tuple[Point, ...]] = tuple
+) -> Entry:
     source, provenance = getattr(value, "source", Source("")), getattr(value, "provenance", UNKNOWN_PROVENANCE)
-    return Entry(what, id_, text, lay, source, provenance, value, points)
+    return Entry(what, id_, text, lay, source, provenance, value, point)
 
 
 def _span(start: date | None, end: date | None, parts: Parts) -> Line:
@@ -230,8 +241,10 @@ def _row(table: RateTable, row: RateRow) -> Entry:
         said = ((price.start, price_words(price, table), price) for price in row.prices)
         return _steps((start, None if text is None else {"": Part(text, told(price))}) for start, text, price in said)
 
-    points = tuple(Point(told(each), each.source, each.provenance) for each in row.prices)
-    return _entry("price", row.id, row, row_text(row), lay, points)
+    def point() -> tuple[Point, ...]:
+        return tuple(Point(each.start, told(each), each.source, each.provenance) for each in row.prices)
+
+    return _entry("price", row.id, row, row_text(row), lay, point)
 
 
 def _override(book: RuleBook, override: Override) -> Entry:
@@ -319,12 +332,14 @@ def _term(book: RuleBook, level: str, name: str, said: list[TermsEntry]) -> Entr
         texts = (term_words(each.values[name], book.terms.get(name)) for each in said)
         return _steps((day, {"": Part(shown, text)}) for (day, text), shown in zip(values, texts, strict=True))
 
-    points = tuple(
-        Point(told([day, text]), each.places.get(name, each.source), each.provenance)
-        for (day, text), each in zip(values, said, strict=True)
-    )
+    def point() -> tuple[Point, ...]:
+        return tuple(
+            Point(day, told([day, text]), each.places.get(name, each.source), each.provenance)
+            for (day, text), each in zip(values, said, strict=True)
+        )
+
     source = said[0].places.get(name, said[0].source)
-    return Entry("term", f"{level}/{name}", told(values), lay, source, said[0].provenance, said, points)
+    return Entry("term", f"{level}/{name}", told(values), lay, source, said[0].provenance, said, point)
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
@@ -390,6 +405,12 @@ def _texts(book: RuleBook) -> Iterator[Entry]:
         line: Line = ((None, {"": Part(said or "none", text)}),)
         lay = partial(_as_it_is, line)
         yield Entry("text", field_name(name), text, lay, book.texts.source, UNKNOWN_PROVENANCE, said)
+
+
+def _windows(book: RuleBook) -> Iterator[Entry]:
+    for each in book.windows.values():
+        line: Line = ((None, {"": Part(words(each), told(each))}),)
+        yield _entry("window", each.window, each, told(each), partial(_as_it_is, line))
 
 
 def _holidays(book: RuleBook) -> Iterator[Entry]:

@@ -6,7 +6,6 @@ files. Kept: digits, and order where it says something (of items, of premiums, o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
@@ -41,7 +40,7 @@ def told(value: object) -> str:
 
 def fields_told(value: object) -> dict[str, str]:
     """The fields of a part of a book that have a meaning, each as canonical JSON."""
-    form = form_of(type(value))
+    form = _form_of(type(value))
     if form is None:
         raise InvariantError(f"{type(value).__name__} has no fields; this is a fault of the engine")
     parts = zip(form.names, form.writers, form.parts(value), strict=False)
@@ -52,26 +51,26 @@ def _text(value: Any) -> str:  # noqa: ANN401 - every kind of value of the book
     """A part of the book as canonical JSON. It is written at once: to make values of JSON first takes several times as long."""
     if isinstance(value, str):
         return encode_basestring(value) if value.isascii() else canonical_json(value).decode()
+    if value is None:
+        return "null"
     kind: type[Any] = type(value)
     if kind is int:
         return str(value)
+    if kind is bool:
+        return "true" if value else "false"
     if kind is Decimals or kind is date:
         return _number_or_day(value)
     if kind is tuple:
         return _list(map(_text, value))
     if kind is RateRow:
         return row_text(value)
-    if kind not in _FORMS:
-        _FORMS[kind] = form_of(kind)
-    form = _FORMS[kind]
+    form = _form_of(kind)
     if form is not None:
         return form.text(value)
     if kind is dict or isinstance(value, Mapping):
         return _list(pair for _, pair in sorted(_pairs(value), key=_FIRST))
     if isinstance(value, Sequence):
         return _list(map(_text, value))
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
     raise InvariantError(f"{kind.__name__} has no meaning; this is a fault of the engine")
 
 
@@ -108,6 +107,12 @@ def _pairs(value: Mapping[Any, object]) -> list[tuple[str, str]]:  # Any: a text
     """Keys, each with its pair of key and value; a key of several parts is one text, for ids hold no blanks."""
     told = [(" ".join(key) if isinstance(key, tuple) else str(key), part) for key, part in value.items()]
     return [(key, f"[{_text(key)},{_text(part)}]") for key, part in told]
+
+
+def _form_of(kind: type[Any]) -> Form | None:  # Any: of every class
+    if kind not in _FORMS:
+        _FORMS[kind] = form_of(kind)
+    return _FORMS[kind]
 
 
 @dataclass(frozen=True, slots=True)
