@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import TypeAlias
 
 from engine.problems import Source
 from engine.ratebook.book import UNKNOWN_PROVENANCE, Provenance, RuleBook
@@ -19,30 +20,37 @@ from engine.ratebook.policy_changes import with_cases
 from engine.ratebook.price_changes import with_shields
 from engine.ratebook.reach import Books, reach_of
 
-__all__ = ["Case", "Change", "Difference", "Reach", "Shield", "Stretch", "difference", "difference_on"]
+__all__ = ["Case", "Change", "Difference", "Reach", "Shield", "Stretch", "changed", "difference", "difference_on"]
 
 _RANK = (
     "price", "override", "table", "term", "term-type", "geo", "site", "account", "rule", "policy", "formula", "premium", "item", "fee",
     "coupon", "exemption", "share", "limit", "percentage-fee", "assembly", "tax", "tax-class", "taxes",
 )  # fmt: skip
 _SAME_EFFECT = "it says the same on every day, in other entries than before"
+Place: TypeAlias = "tuple[Source, Provenance] | None"
 _NOTHING_SAID: Line = ((None, None),)
 
 
 def difference(before: RuleBook, after: RuleBook) -> Difference:
     """All changes from one rule book to another, each with its days, its reach, and cases that are decided otherwise."""
-    if before.meaning == after.meaning:
-        return Difference(())
     books = Books(before, after)
+    found = with_figures(with_shields(changed(books), books), before, after)
+    return Difference(tuple(with_cases(found, before, after)))
+
+
+def changed(books: Books) -> list[Change]:
+    """The entries that say something else, with their days and reach; none if and only if the books mean the same."""
+    before, after = books.both
+    if before.meaning == after.meaning:
+        return []
     found = []
     for edit in _edits(entries(before), entries(after)):
         stretches = _stretches(_line(edit.before), _line(edit.after))
-        found.append(_change(edit, stretches, reach_of(edit, stretches, books)))
+        places = (_place(edit.before, edit.after), _place(edit.after, edit.before))
+        found.append(_change(edit, stretches, reach_of(edit, stretches, books), places))
     if not found:  # the meaning differs in a way that no entry tells
         found = [Change("book", "book", (), None, None, UNKNOWN_PROVENANCE, EVERYTHING, notes=(_SAME_EFFECT,))]
-    found = with_shields(found, books)
-    found = with_figures(found, before, after)
-    return Difference(tuple(with_cases(found, before, after)))
+    return found
 
 
 def difference_on(before: RuleBook, day_before: date, after: RuleBook, day_after: date) -> Difference:
@@ -52,7 +60,8 @@ def difference_on(before: RuleBook, day_before: date, after: RuleBook, day_after
         first, last = _on(_line(edit.before), day_before), _on(_line(edit.after), day_after)
         said = _said(first[1], last[1])
         if said is not None:
-            found.append(_change(edit, (Stretch(last[0], last[2], *said),), EVERYTHING))
+            places = (_place_on(edit.before, day_before), _place_on(edit.after, day_after))
+            found.append(_change(edit, (Stretch(last[0], last[2], *said),), EVERYTHING, places))
     days = (day_before, day_after)
     return Difference(tuple(with_cases(with_figures(found, before, after, days), before, after, days)))
 
@@ -90,8 +99,8 @@ def _same_order(edit: Edit) -> bool:
     return [name for name in first if name in last] == [name for name in last if name in first]
 
 
-def _change(edit: Edit, stretches: tuple[Stretch, ...], reach: Reach) -> Change:
-    first, last = _place(edit.before, edit.after), _place(edit.after, edit.before)
+def _change(edit: Edit, stretches: tuple[Stretch, ...], reach: Reach, places: tuple[Place, Place]) -> Change:
+    first, last = places
     return Change(
         what="terms" if edit.what == GROUPING else edit.what,
         id=edit.id,
@@ -104,13 +113,21 @@ def _change(edit: Edit, stretches: tuple[Stretch, ...], reach: Reach) -> Change:
     )
 
 
-def _place(entry: Entry | None, other: Entry | None) -> tuple[Source, Provenance] | None:
+def _place(entry: Entry | None, other: Entry | None) -> Place:
     """Where an entry says what the other does not."""
     if entry is None:
         return None
     known = {point.told for point in other.points} if other is not None else set()
     new = next((point for point in entry.points if point.told not in known), None)
     return (entry.source, entry.provenance) if new is None else (new.source, new.provenance)
+
+
+def _place_on(entry: Entry | None, day: date) -> Place:
+    """Where an entry says what is in force on a day."""
+    if entry is None:
+        return None
+    held = [point for point in entry.points if point.start <= day]
+    return (held[-1].source, held[-1].provenance) if held else (entry.source, entry.provenance)
 
 
 # --- lines compared ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ values that sites of the books really have. Combinations with equal predicates a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -236,17 +236,27 @@ class _Comparison:
         before: tuple[str, tuple[str, ...]],
         after: tuple[str, tuple[str, ...]],
     ) -> Case:
-        given = {name: shown for name, (_, shown) in zip(names, picked, strict=True) if name and shown not in ("none", "no")}
+        given = {
+            name: shown
+            for name, (_, shown) in zip(names, picked, strict=True)
+            if name and shown not in ("none", "no") and not name.startswith("term ")
+        }
         day = next((value for name, (value, _) in zip(names, picked, strict=True) if name == ""), None)
         on = day[1] if isinstance(day, tuple) and self.days is None else None
-        compared = {
-            atom.term for side in self.sides for atom in side.atoms if isinstance(atom, Condition) and atom.column in given
-        }
-        for name, value in terms.items():
-            if name not in compared and f"term {name}" not in given:
-                continue
-            given[f"term {name}"] = term_words(value, self.after.terms.get(name) or self.before.terms.get(name))
+        for name in self._terms_read({*before[1], *after[1]}):
+            declared = self.after.terms.get(name) or self.before.terms.get(name)
+            given[f"term {name}"] = term_words(terms.get(name), declared)
         return Case(tuple(sorted(given.items())), on, before[0], after[0], before[1], after[1])
+
+    def _terms_read(self, rules: Collection[str]) -> list[str]:
+        """The terms that some rules read."""
+        found: set[str] = set()
+        for book in (self.before, self.after):
+            for rule in book.policies[self.slot].rules:
+                if rule.id in rules:
+                    found |= {each.term for each in rule.when if each.term is not None}
+                    found |= {each.column[5:] for each in rule.when if each.column.startswith("term ")}
+        return sorted(found)
 
 
 def _standing(decision: Decision) -> tuple[str, ...]:

@@ -35,7 +35,14 @@ Names = frozenset[str] | None  # None: any
 
 _MONTHS: Mapping[Over, int] = {"month": 1, "quarter": 3, "year": 12}
 _CYCLE_DAYS = {"once": 1, "day": 1, "week": 7, "month": 31, "year": 366}
-_OWN_OF_ACCOUNT = {"account", "currency", "split", "per_row", "details"}  # what moves an account's own documents alone
+_OWN_OF_ACCOUNT = {
+    "account",
+    "currency",
+    "split",
+    "per_row",
+    "details",
+    "credit_notes",
+}  # what moves an account's own documents alone
 
 
 def reach_of(edit: Edit, stretches: Sequence[Stretch], books: Books) -> Reach:
