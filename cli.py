@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from polars import DataFrame
+
     from connectors.files import ActivityFile
     from connectors.workspace import Workspace
     from engine.canonical import Json
@@ -48,6 +50,7 @@ class FindingsFormat(StrEnum):
 
     human = "human"
     json = "json"
+    github = "github"
 
 
 class DifferenceFormat(StrEnum):
@@ -141,27 +144,65 @@ def demo(
 def check(
     path: Annotated[Path, typer.Argument(help="A folder in the workspace.", file_okay=False)] = Path(),
     findings: Annotated[FindingsFormat, typer.Option("--format", help="How findings are printed.")] = FindingsFormat.human,
+    code: Annotated[str | None, typer.Option("--explain", metavar="CODE", help="Teach a code, such as R034, and check nothing.")] = None,
 ) -> None:
-    """Check the rule book: forms, names across files, and all worked examples."""
-    from connectors.workspace import find_workspace
-    from engine.findings import render_json
-    from engine.ratebook.crosscheck import check as check_files
+    """Check the rule book: forms, names, gaps, caps and approvals, rules in vain, and all worked examples."""
+    if code is not None:
+        _teach(code)
+        return
+    from connectors.workspace import cache_folder, find_workspace
+    from engine.findings import render_github, render_json
+    from engine.ratebook.cache import check_or_read
     from engine.ratebook.files import read_workspace_files
 
     workspace = find_workspace(path)
     with _working("checking the rule book"):
         files = read_workspace_files(workspace.folder)
-        problems = check_files(files)
+        checked = check_or_read(files, cache_folder())
+        problems = checked.all_problems(lambda: _recent(workspace, files))
     errors = sum(problem.severity == "error" for problem in problems)
+    looked_at = {"files": len(files), "prices": checked.prices, "examples": checked.examples}
     if findings is FindingsFormat.json:
         import json
 
-        _print(json.dumps({"schema": "inforce.check/1", "files": len(files), "problems": render_json(problems)}, indent=2))
+        _print(json.dumps({"schema": "inforce.check/1", **looked_at, "problems": render_json(problems)}, indent=2))
     else:
         if problems:
-            _print(_findings(workspace.folder, problems))
-        _print(f"checked {len(files)} files: {errors} errors, {len(problems) - errors} warnings")
+            _print(render_github(problems) if findings is FindingsFormat.github else _findings(workspace.folder, problems))
+        counted = ", ".join(_counted(count, word) for word, count in looked_at.items() if count)
+        _print(f"checked {counted}: {_counted(errors, 'errors')}, {_counted(len(problems) - errors, 'warnings')}")
     raise typer.Exit(FOUND if errors else DONE)
+
+
+def _counted(count: int, words: str) -> str:
+    return f"{count:,} {words if count != 1 else words[:-1]}"
+
+
+def _recent(space: Workspace, files: Mapping[str, bytes]) -> DataFrame | None:
+    """The workspace's activity of the last months, for gaps in prices to be held against; None if it cannot be read."""
+    from connectors.files import activity_by_kind, named_files
+    from connectors.workspace import cache_folder
+    from engine.bulk.recent import recent
+    from engine.problems import InforceError
+    from engine.ratebook.cache import build_or_read
+
+    book, _ = build_or_read(files, cache_folder())
+    try:
+        return recent(book, activity_by_kind(named_files(space.activity_files(), space.folder), book.kinds))
+    except InforceError as error:
+        _say(f"note: activity was not looked at: {error}")
+        return None
+
+
+def _teach(code: str) -> None:
+    from engine.problems import nearest
+    from engine.ratebook.lessons import lesson_text, lessons
+
+    known, code = lessons(), code.upper()
+    if code not in known:
+        hint = nearest(code, known)
+        _refuse(f"there is no code {code}" + (f"; {hint}" if hint else ""))
+    _print(lesson_text(known[code]))
 
 
 @app.command()

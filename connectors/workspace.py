@@ -7,14 +7,17 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.invoice import Party
 from engine.problems import InforceError, Problem, ProblemsFound
 from engine.ratebook.history import History
 from engine.ratebook.load import Mapping as YamlMapping
 from engine.ratebook.load import Node, Text, read
 from engine.ratebook.load import Sequence as YamlSequence
-from engine.replay import Parties
+
+if TYPE_CHECKING:
+    from engine.invoice import Party
+    from engine.replay import Parties
 
 MARKER = "inforce.toml"
 
@@ -70,6 +73,9 @@ def cache_folder() -> Path | None:
 
 def read_parties(folder: Path) -> Parties:
     """Seller, buyers and site names from `parties.yaml`; ids stand in for what it does not name."""
+    from engine.invoice import Party  # here, for they load polars, which takes longer than all of check
+    from engine.replay import Parties
+
     path = folder / "parties.yaml"
     name = find_workspace(folder).name
     if not path.is_file():
@@ -122,6 +128,8 @@ def _entries(root: YamlMapping, key: str) -> Mapping[str, Node]:
 
 
 def _party(node: Node) -> Party:
+    from engine.invoice import Party
+
     if not isinstance(node, YamlMapping):
         raise ProblemsFound([_wrong(node, "a party is a map with a name")])
     known = ("name", "address", "email", "reference")

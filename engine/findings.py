@@ -49,6 +49,34 @@ def render_json(problems: Iterable[Problem]) -> list[Json]:
     ]
 
 
+def render_github(problems: Iterable[Problem]) -> str:
+    """All problems as workflow commands of GitHub, one a line, which it shows at their places in a pull request."""
+    return "\n".join(_workflow_command(problem) for problem in ordered(problems))
+
+
+def _workflow_command(problem: Problem) -> str:
+    source = problem.source
+    properties = {"file": source.path}
+    if source.line:
+        properties["line"] = str(source.line)
+    if source.column:
+        properties |= {"col": str(source.column), "endColumn": str(source.column + problem.width)}
+    properties["title"] = problem.code
+    said = ",".join(f"{name}={_escaped(value, _IN_PROPERTIES)}" for name, value in properties.items())
+    also = "".join(f"\n{place}: {words}" for place, words in problem.related)
+    return f"::{problem.severity} {said}::{_escaped(f'{problem.message}. {problem.remedy}.{also}', _IN_MESSAGES)}"
+
+
+_IN_MESSAGES = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))  # the percent sign first
+_IN_PROPERTIES = (*_IN_MESSAGES, (":", "%3A"), (",", "%2C"))
+
+
+def _escaped(text: str, signs: Iterable[tuple[str, str]]) -> str:
+    for sign, code in signs:
+        text = text.replace(sign, code)
+    return text
+
+
 def ordered(problems: Iterable[Problem]) -> list[Problem]:
     """Problems by place, then code."""
     return sorted(problems, key=lambda problem: (problem.source, problem.code, problem.message))

@@ -1,11 +1,11 @@
-"""Built rule books kept on disk, each by the content of its files: what did not change is not read and checked again.
+"""Built rule books and what check found in them, kept on disk by the content of the files: what did not change is not read again.
 
 The name of an entry is a hash of the paths and contents of all rule files, of the whole engine and of what it reads YAML with; so
 nothing is ever out of date. An entry holds values, no code, and its own hash; one that is damaged is built again. The hash does not
 keep a forger out, the folder does: it must be the user's own and closed to all others, never a part of a workspace, which may be
 somebody else's. Where the system cannot say whose a file is, nothing is kept.
 
-A book with warnings is not kept, so that they are said each time.
+A book with warnings is not kept, so that they are said each time. What check found is kept whole, but for what activity adds to it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.canonical import sha256
 from engine.problems import Problem, ProblemsFound
@@ -25,15 +26,18 @@ from engine.ratebook.book import RuleBook
 from engine.ratebook.nodes import no_collection
 from engine.ratebook.transcript import read_transcript, transcript
 
+if TYPE_CHECKING:
+    from engine.ratebook.crosscheck import Checked
+
 KEPT_MAX = 8
 _ENGINE = Path(__file__).parent.parent
-_PREFIX = "book-"
+_BOOK, _CHECK, _PART = "book-", "check-", "part-"
 
 
 def build_or_read(files: Mapping[str, bytes], folder: Path | None, engine: Path = _ENGINE) -> tuple[RuleBook, list[Problem]]:
     """The rule book in `files` and the warnings about it, from the folder if it is there; raises ProblemsFound if there are errors."""
     with no_collection():
-        name = f"{_PREFIX}{_hash_of(files, engine)}"
+        name = f"{_BOOK}{_hash_of(files, engine)}"
         kept = _read(folder / name) if folder is not None else None
         if kept is not None:
             return read_transcript(kept), []
@@ -42,15 +46,31 @@ def build_or_read(files: Mapping[str, bytes], folder: Path | None, engine: Path 
         book, problems = problems_in(files)
         if book is None:
             raise ProblemsFound(problems)
-        unchanged = name == f"{_PREFIX}{_hash_of(files, engine)}"  # an engine that is edited meanwhile is another one
+        unchanged = name == f"{_BOOK}{_hash_of(files, engine)}"  # an engine that is edited meanwhile is another one
         if folder is not None and not problems and unchanged:
             _keep(folder, name, transcript(book))
         return book, problems
 
 
+def check_or_read(files: Mapping[str, bytes], folder: Path | None, engine: Path = _ENGINE) -> Checked:
+    """What check finds in `files` by themselves, from the folder if it is there."""
+    from engine.ratebook import kept_check
+
+    name = f"{_CHECK}{_hash_of(files, engine)}"
+    kept = _read(folder / name) if folder is not None else None
+    if kept is not None:
+        return kept_check.read(kept)
+    from engine.ratebook.crosscheck import checked
+
+    found = checked(files)
+    if folder is not None and name == f"{_CHECK}{_hash_of(files, engine)}":
+        _keep(folder, name, kept_check.told(found))
+    return found
+
+
 def _hash_of(files: Mapping[str, bytes], engine: Path) -> str:
     """The hash of everything that a built book depends on."""
-    digest = hashlib.sha256(f"{sys.version} {version('pyyaml')} {version('tzdata')}".encode())
+    digest = hashlib.sha256(f"{sys.version} {version('pyyaml')} {version('tzdata')} {version('durable-rules')}".encode())
     code = {
         path.relative_to(engine).as_posix(): path.read_bytes() for path in engine.rglob("*") if path.suffix in (".py", ".json")
     }
@@ -85,13 +105,14 @@ def _keep(folder: Path, name: str, data: bytes) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_private(folder.lstat()):
             return
-        handle, part = tempfile.mkstemp(dir=folder, prefix=_PREFIX)
+        handle, part = tempfile.mkstemp(dir=folder, prefix=_PART)
         with os.fdopen(handle, "wb") as file:
             file.write(f"{name} {sha256(data)}\n".encode() + data)
         Path(part).replace(folder / name)
-        entries = sorted(folder.glob(f"{_PREFIX}*"), key=lambda path: path.stat().st_mtime_ns)
-        for path in entries[:-KEPT_MAX]:
-            path.unlink(missing_ok=True)
+        for prefix in (_BOOK, _CHECK, _PART):
+            entries = sorted(folder.glob(f"{prefix}*"), key=lambda path: path.stat().st_mtime_ns)
+            for path in entries[:-KEPT_MAX]:
+                path.unlink(missing_ok=True)
     except OSError:
         return
 
