@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from engine.problems import Severity, Source
+from engine.problems import Severity, Source, nearest
 from engine.ratebook.forms import Findings, Node, read_forms
 
 STEPS = ("collect", "rate", "assemble", "check", "approve", "publish", "send", "settle")
@@ -88,9 +88,11 @@ class Approvals:
         """A person's name in full."""
         return self.people[person].name if person in self.people else person
 
-    def known(self) -> list[str]:
-        """How people are called, for hints."""
-        return [text for each in self.people.values() for text in (each.id, each.name)]
+    def hint(self, name: str) -> str:
+        """What to do about a name that nobody has."""
+        known = [text for each in self.people.values() for text in (each.id, each.name)]
+        hint = nearest(name.partition("<")[0].strip(), known)
+        return f"{hint[0].upper()}{hint[1:]}" if hint else f"Add the person to the `people` of {self.source.path}"
 
 
 def approvals_in(files: Mapping[str, bytes]) -> Approvals | None:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from engine.dates import DateError, parse_day
 from engine.problems import Problem, Source
+from engine.ratebook.approvals import Approvals
 from engine.ratebook.book import Provenance, RuleBook
 
 
@@ -59,6 +60,22 @@ def missing_provenance(book: RuleBook) -> list[Problem]:
             remedy = "Add " + " and ".join("`reason:`" if word == "reason" else "`approved: { by, on, ref }`" for word in lacks)
             found.append(Problem("R094", entry.source, said, remedy, "warning"))
     return found
+
+
+def unknown_approvers(book: RuleBook, approvals: Approvals | None) -> Iterator[Problem]:
+    """Approvers of entries who are not among the declared people, each at the first entry of theirs."""
+    if approvals is None:
+        return
+    by_name: dict[str, list[Entry]] = {}
+    for entry in entries_of(book):
+        if entry.provenance.by:
+            by_name.setdefault(entry.provenance.by, []).append(entry)
+    for name, entries in by_name.items():
+        if approvals.person(name) is None:
+            others = len(entries) - 1
+            also = f" (and {others} more {'entry' if others == 1 else 'entries'})" if others else ""
+            said = f"{entries[0].name} was approved by `{name}`{also}, who is not among the people"
+            yield Problem("R104", entries[0].source, said, approvals.hint(name))
 
 
 def entries_of(book: RuleBook) -> Iterator[Entry]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.problems import Problem
-from engine.ratebook.approvals_due import approval_findings
+from engine.ratebook.approvals import approvals_in
+from engine.ratebook.approvals_due import approval_findings, unknown_approvers
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import problems_in
 from engine.ratebook.caps import cap_findings
@@ -55,6 +56,7 @@ def checked(files: Mapping[str, bytes]) -> Checked:
         return Checked(tuple(problems))
     for findings in (rule_findings, unused, cap_findings, approval_findings):
         problems += findings(book)
+    problems += unknown_approvers(book, approvals_in(files))
     uncompiled = _uncompiled(book)
     problems += [uncompiled] if uncompiled is not None else run_examples(book)
     prices = sum(len(row.prices) for table in book.tables.values() for row in table.rows.values())

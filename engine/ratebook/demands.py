@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.problems import Problem, Source, nearest
+from engine.problems import Problem, Source
 from engine.ratebook.approvals import Approvals, Ownership
 from engine.ratebook.changeset import ChangeSet, Commit, Signature
 from engine.ratebook.files import belongs
@@ -86,10 +86,8 @@ def _remedy(line: Ownership, commit: Commit, approvals: Approvals) -> str:
 def _unknown_approvers(commit: Commit, paths: Sequence[str], approvals: Approvals) -> Iterator[Problem]:
     for text in commit.approved_by:
         if approvals.person(text) is None:
-            hint = nearest(text.partition("<")[0].strip(), approvals.known())
-            remedy = f"{hint[0].upper()}{hint[1:]}" if hint else "Add them to the `people` of the approvals"
             said = f"{_called(commit)} was approved by `{text}`, who is not among the people"
-            yield Problem("R105", Source(paths[0]), said, remedy, "warning")
+            yield Problem("R105", Source(paths[0]), said, approvals.hint(text), "warning")
 
 
 def _unowned(changed: Iterable[PathChange], owned: dict[str, Ownership | None], approvals: Approvals) -> Iterator[Problem]:

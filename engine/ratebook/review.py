@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from engine.dates import DateError, parse_day
-from engine.problems import InforceError, Problem, Severity, Source, nearest
+from engine.money import CURRENCY_DIGITS, decimal_text
+from engine.problems import InforceError, Problem, Severity, Source
 from engine.ratebook.approvals import Approvals
 from engine.ratebook.approvals_due import Entry, entries_of, missing_provenance
 from engine.ratebook.book import FormulaVersion, RuleBook
@@ -34,7 +35,8 @@ _TACIT = frozenset({"order", "terms"})  # where entries stand has no days
 class Moved:
     """An issued document that the change moves, by how much in minor units.
 
-    `by` gives the parts of changes by their id (several joined by ` + `); what only follows from them has another name.
+    `by` gives the parts of changes by their id (several joined by ` + `); what only follows from them has another name. It is sound if the
+    book before makes it as it was issued.
     """
 
     number: str
@@ -43,6 +45,7 @@ class Moved:
     currency: str
     change: int
     by: Mapping[str, int]
+    is_sound: bool = True
 
     @property
     def names(self) -> frozenset[str]:
@@ -60,7 +63,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """The two books of a change, with the texts of the new one, and what is known around them. `money` writes an amount with its currency."""
+    """The two books of a change, with the texts of the new one, and what is known around them."""
 
     before: RuleBook | None
     after: RuleBook
@@ -70,7 +73,6 @@ class Reviewed:
     approvals_after: Approvals | None
     past: Past | None
     today: date
-    money: Callable[[int, str], str]
 
     @property
     def approvals(self) -> Approvals | None:
@@ -86,22 +88,6 @@ def review(asked: Reviewed) -> list[Problem]:
     if asked.before is not None:
         found += _past_findings(asked, asked.before, changes)
     return found
-
-
-def unknown_approvers(book: RuleBook, approvals: Approvals | None) -> Iterator[Problem]:
-    """Approvers of entries who are not among the declared people, each at the first entry of theirs."""
-    first: dict[str, Entry] = {}
-    count: Counter[str] = Counter()
-    for entry in entries_of(book) if approvals is not None else ():
-        by = entry.provenance.by
-        if by and approvals is not None and (by in first or approvals.person(by) is None):
-            first.setdefault(by, entry)
-            count[by] += 1
-    for by, entry in first.items():
-        more = f" (and {count[by] - 1} more entries)" if count[by] > 1 else ""
-        hint = nearest(by, approvals.known() if approvals is not None else ())
-        remedy = f"{hint[0].upper()}{hint[1:]}" if hint else "Add them to the `people` of the approvals"
-        yield Problem("R104", entry.source, f"{entry.name} was approved by `{by}`{more}, who is not among the people", remedy)
 
 
 # --- entries: who wrote and who approved them ---------------------------------------------------------------------------------
@@ -230,12 +216,10 @@ def _with_documents(late: Sequence[_Late], past: Past, asked: Reviewed) -> Itera
             yield _rewritten(each, "error", asked)
     for (declared, _, numbers), group in groups.items():
         documents = [each for each in moved if each.number in numbers]
-        yield _retroactive(group, documents, past.open_day, asked, declared=declared)
+        yield _retroactive(group, documents, past.open_day, declared=declared)
 
 
-def _retroactive(
-    group: Sequence[_Late], documents: Sequence[Moved], open_day: date, asked: Reviewed, *, declared: bool
-) -> Problem:
+def _retroactive(group: Sequence[_Late], documents: Sequence[Moved], open_day: date, *, declared: bool) -> Problem:
     ids = {each.change.id for each in group}
     sums: Counter[str] = Counter()
     shared = False
@@ -246,11 +230,14 @@ def _retroactive(
         sums[each.currency] += sum(each.by[name] for name, names in named.items() if names & ids) if others else each.change
     periods = sorted({each.period for each in documents})
     span = periods[0] if len(periods) == 1 else f"{periods[0]} .. {periods[-1]}"
-    money = ", ".join(asked.money(amount, currency) for currency, amount in sorted(sums.items()))
+    money = ", ".join(_money(amount, currency) for currency, amount in sorted(sums.items()))
     which = "this change reaches" if len(group) == 1 else f"{len(group)} changes here reach"
     said = f"{which} {len(documents)} issued invoice{'s' * (len(documents) > 1)} ({span}, {money})"
     if shared:
         said += ", some of it together with other changes"
+    unsound = sum(not each.is_sound for each in documents)
+    if unsound:
+        said += f"; {unsound} of them {'is' if unsound == 1 else 'are'} not as issued under the book before either, `inforce impact` says why"
     related = tuple((each.source, "and this one") for each in sorted(group, key=lambda each: each.source)[1:6])
     first = min(group, key=lambda each: each.source)
     if declared:
@@ -352,6 +339,10 @@ def _moved_by(change: Change, moved: Sequence[Moved]) -> frozenset[str]:
         return named
     accounts = change.reach.accounts
     return frozenset(each.number for each in moved if (accounts is None or each.account in accounts) and _FOLLOWS & each.names)
+
+
+def _money(amount: int, currency: str) -> str:
+    return f"{'+' if amount > 0 else ''}{decimal_text(amount, CURRENCY_DIGITS[currency], grouped=True)} {currency}"
 
 
 def _is_past(start: date | None, day: date) -> bool:

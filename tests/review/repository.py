@@ -109,9 +109,7 @@ def findings(made: Repository, base: str | None = None, head: str | None = None,
     before = history.files_at(change.base)
     book, _ = problems_in(before)
     approvals = (approvals_in(before), approvals_in(files))
-    return review(
-        Reviewed(book, build(files), files, change, *approvals, past, TODAY, lambda amount, currency: f"{amount} {currency}")
-    )
+    return review(Reviewed(book, build(files), files, change, *approvals, past, TODAY))
 
 
 def found(

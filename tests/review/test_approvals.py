@@ -6,6 +6,7 @@ import pytest
 
 from engine.ratebook.approvals import STEPS, Approvals, approvals_in
 from engine.ratebook.build import build, problems_in
+from engine.ratebook.crosscheck import check
 from tests.sample_book import sample_files
 
 PATH = "rules/approvals.yaml"
@@ -129,3 +130,17 @@ def test_two_files_of_approvals_are_one_too_many() -> None:
     problems = problems_in(sample_files(**{PATH: TEXT, "rules/zz.yaml": TEXT}))[1]
 
     assert [str(each).split(".")[0] for each in problems] == ["error[R022] rules/zz"]
+
+
+def test_whoever_approves_an_entry_is_among_the_people() -> None:
+    """Three entries of the sample were approved by m.lee; one of them, say, by somebody else."""
+    files = sample_files(**{PATH: TEXT})
+    assert [each for each in check(files) if each.code == "R104"] == []
+
+    wrong = {path: data.replace(b"by: m.lee", b"by: m.leigh") for path, data in files.items()}
+    [problem] = [each for each in check(wrong) if each.code == "R104"]
+    assert str(problem).startswith(
+        "error[R104] rates/geo-base.yaml:24:7: the price geo-base:LA/ICU was approved by `m.leigh` (and 1 more entry), who is not"
+    )
+    assert problem.remedy == "Did you mean 'm.lee'?"
+    assert [each for each in check({path: data for path, data in wrong.items() if path != PATH}) if each.code == "R104"] == []

@@ -47,7 +47,7 @@ def test_a_retroactive_change_carries_its_money(made: Repository) -> None:
     made.edit(GEO, "{ 2024-01-01: 70.00, 2026-10-15", "{ 2024-01-01: 70.00, 2026-09-01: 71.00, 2026-10-15")
 
     assert found(made, "R030", "R100", billed=NOVEMBER, moved=MOVED) == [
-        f"error[R030] {GEO}:{line(made, GEO, '71.00')}:34: this change reaches 2 issued invoices (2026-09 .. 2026-10, 104600 USD). "
+        f"error[R030] {GEO}:{line(made, GEO, '71.00')}:34: this change reaches 2 issued invoices (2026-09 .. 2026-10, +1,046.00 USD). "
         f"Let it start on 2026-11-01 or later, or ask for corrections: `retroactive: {{ reason: ... }}`."
     ]
 
@@ -58,7 +58,7 @@ def test_with_its_reason_it_is_a_warning_that_carries_the_money(made: Repository
     [said] = found(made, "R030", "R100", billed=NOVEMBER, moved=MOVED)
 
     assert said.startswith("warning[R030]")
-    assert "reaches 2 issued invoices (2026-09 .. 2026-10, 104600 USD); retroactive: contract signed late. " in said
+    assert "reaches 2 issued invoices (2026-09 .. 2026-10, +1,046.00 USD); retroactive: contract signed late. " in said
     assert "`inforce correct`" in said
 
 
@@ -81,21 +81,21 @@ def test_changes_that_move_the_same_documents_are_one_finding(made: Repository) 
     made.edit(GEO, "2024-01-01: 66.00", "2024-01-01: 66.50")
     both = [Moved("DRAFT-acme-2026-10", "acme", "2026-10", "USD", 900, {RN: 500, "geo-base:LA/RN": 400})]
     [said] = found(made, "R030", "R100", billed=NOVEMBER, moved=both)
-    assert "2 changes here reach 1 issued invoice (2026-10, 900 USD)" in said
+    assert "2 changes here reach 1 issued invoice (2026-10, +9.00 USD)" in said
 
     apart = [
         Moved("DRAFT-acme-2026-10", "acme", "2026-10", "USD", 900, {RN: 900}),
         Moved("DRAFT-beta-2026-10", "beta", "2026-10", "USD", -70, {"geo-base:LA/RN": -70}),
     ]
     assert [each.partition("(")[2].partition(")")[0] for each in found(made, "R030", billed=NOVEMBER, moved=apart)] == [
-        "2026-10, -70 USD",
-        "2026-10, 900 USD",
+        "2026-10, -0.70 USD",
+        "2026-10, +9.00 USD",
     ]
 
     joint = [Moved("DRAFT-acme-2026-10", "acme", "2026-10", "USD", 900, {RN: 500, f"geo-base:LA/RN + {RN}": 400})]
     made.edit(GEO, "2024-01-01: 66.50", "2024-01-01: 66.00")
     [said] = found(made, "R030", billed=NOVEMBER, moved=joint)
-    assert "(2026-10, 900 USD), some of it together with other changes" in said
+    assert "(2026-10, +9.00 USD), some of it together with other changes" in said
 
 
 def test_what_only_follows_from_a_change_is_its_money_too(made: Repository) -> None:
@@ -103,7 +103,7 @@ def test_what_only_follows_from_a_change_is_its_money_too(made: Repository) -> N
     made.edit(GEO, "2024-01-01: 70.00", "2024-01-01: 70.50")
     moved = [Moved("DRAFT-acme-2026-10", "acme", "2026-10", "USD", 33, {"tax": 33})]
 
-    assert ["(2026-10, 33 USD)" in each for each in found(made, "R030", "R100", billed=NOVEMBER, moved=moved)] == [True]
+    assert ["(2026-10, +0.33 USD)" in each for each in found(made, "R030", "R100", billed=NOVEMBER, moved=moved)] == [True]
 
 
 def test_money_that_cannot_be_told_is_an_error_all_the_same(made: Repository) -> None:
