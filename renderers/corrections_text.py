@@ -29,7 +29,7 @@ def render_corrections(made: Sequence[Correction], period: Period, known: str) -
     for each in made:
         lines += [*_document(each, causes), ""]
     for cause, place in causes.items():
-        lines += wrap(visible(_because(cause)), _WIDTH, initial_indent=f"{f'[{place}]':<6}", subsequent_indent=" " * 6)
+        lines += wrap(visible(_because(cause)), _WIDTH, initial_indent=f"{f'[{place}]':<6}", subsequent_indent=" " * 6, break_on_hyphens=False)
     return "\n".join([*lines, "", *_totals(made)])
 
 

@@ -51,14 +51,15 @@ def edits(
 BOOKS = {"shifts": (shifts, SHIFT_SETTINGS, SHIFT_ROWS), "metered": (metered, METERED_SETTINGS, METERED_ROWS)}
 
 
+@pytest.mark.parametrize("examples", [12, pytest.param(400, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", BOOKS)
-def test_after_each_correction_the_issued_lines_are_the_replay(name: str) -> None:
+def test_after_each_correction_the_issued_lines_are_the_replay(name: str, examples: int) -> None:
     bill, said, rows = BOOKS[name]
     known = {row: (values[0],) for row, values in rows.items() if values[0]}
     first = {setting: values[0] for setting, values in said.items()}
     corrections: list[int] = []
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+    @settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=examples < 100)
     @given(edits(said, rows))
     def holds(changes: list[list[tuple[str, str]]]) -> None:
         corrections.append(converges(bill, first, known, changes))
