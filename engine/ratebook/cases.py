@@ -83,8 +83,9 @@ class Cases:
             if (kind.rated_by == "time" if not policy.activity else name == policy.activity)
         ]
         self.empty = frozenset(defaults_of(book))  # columns that are never empty, beside those that are required
-        self.groups = [*map(self._group, self._columns_together()), self._days()]
-        self._steps = 0
+        groups = [*map(self._group, self._columns_together()), self._days()]
+        self.groups = sorted(groups, key=self._spoken_of, reverse=True)  # so that a case is told by little
+        self._steps, self._wanted = 0, frozenset[int]()
 
     # --- what is said
 
@@ -121,7 +122,7 @@ class Cases:
             if not kept:
                 return None
             groups.append(Group(group.spoken, kept))
-        self._steps = 0
+        self._steps, self._wanted = 0, wanted
         always = frozenset(number for number, text in enumerate(self.texts) if text == "always")
         found = self._search(groups, 0, [self.needs[rule.id] - always for rule in rules])
         return dict(chain.from_iterable(cell.facts for cell in found)) if found is not None else None
@@ -142,7 +143,7 @@ class Cases:
         if any(not needs for needs in rules):
             return None
         if place == len(groups) or not rules:
-            return [group.cells[0] for group in groups[place:]]
+            return [group.cells[0] for group in groups[place:] if group.spoken & self._wanted]
         spoken = groups[place].spoken
         for cell in groups[place].cells:
             left = [needs - spoken for needs in rules if needs & spoken <= cell.holds]
@@ -150,6 +151,10 @@ class Cases:
             if rest is not None:
                 return [cell, *rest]
         return None
+
+    def _spoken_of(self, group: Group) -> int:
+        """How many rules have a condition on a group."""
+        return sum(bool(needs & group.spoken) for needs in self.needs.values())
 
     # --- cells
 

@@ -105,7 +105,7 @@ def _before_geo(book: RuleBook) -> Iterator[Gap]:
             else "Let `geo` of the site begin earlier, or correct the activity"
         )
         related = ((site.source, "the site"),) if early else ()
-        problem = Problem("R081", where, said, remedy, "warning", 4, related)
+        problem = Problem("R081", where, said, remedy, "warning", 1, related)
         yield Gap(every, ((site.site, date.min, begins),), problem, is_silent=not early)
 
 

@@ -75,7 +75,7 @@ def _override(stretches: Stretches, override: Override, read: Mapping[str, set[s
 
 
 def _useless(code: str, override: Override, said: str, remedy: str, other: Source) -> Problem:
-    return Problem(code, override.source, said, remedy, "warning", 8, ((other, "see here"),))
+    return Problem(code, override.source, said, remedy, "warning", 1, ((other, "see here"),))
 
 
 def _closer(stretches: Stretches, override: Override, site: Site) -> list[Override]:

@@ -1,90 +1,17 @@
-"""Mistakes in the sample rule book: where each is found and in which words. The single ones stand in the `.txt` files beside.
-
-A case there names a file of the sample, takes lines out (-) and puts others in (+); `at` shows the line of the finding, with `@`
-before its column; then follow the code and words of the message or its remedy. Each mistake makes exactly one finding.
-"""
+"""Mistakes of two places, of a whole file, or of none; those of one file stand beside, as broken files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from engine.problems import Problem
-from engine.ratebook.catalogue import CATALOGUE
 from engine.ratebook.crosscheck import check
 from tests.sample_book import sample_texts
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """`old` in a file becomes `new`; the finding stands at the `@` in `at`, of whose occurrences the last counts if `is_last`."""
-
-    name: str
-    path: str
-    old: str
-    new: str
-    at: str
-    is_last: bool
-    code: str
-    words: str
-
-
-def read_mistakes(text: str) -> list[Mistake]:
-    return [read_mistake(case.splitlines()) for case in text.strip("\n").split("\n\n")]
-
-
-def read_mistake(lines: list[str]) -> Mistake:
-    def told(mark: str) -> list[str]:
-        return [line.removeprefix(f"{mark} ") for line in lines if line.split(" ")[0] == mark]
-
-    old, new = "\n".join(told("-")), "\n".join(told("+"))
-    if not told("+"):
-        old += "\n"  # the whole line goes
-    at = told("at") or told("at-last")
-    code, _, words = lines[-1].partition(" ")
-    return Mistake(told("#")[0], told("in")[0], old, new, "\n".join(at), bool(told("at-last")), code, words)
-
-
-MISTAKES = [each for path in sorted(Path(__file__).parent.glob("*.txt")) for each in read_mistakes(path.read_text("utf-8"))]
-
-
-@pytest.mark.parametrize("mistake", MISTAKES, ids=[each.name for each in MISTAKES])
-def test_a_mistake_is_found_where_it_stands(mistake: Mistake) -> None:
-    texts = sample_texts()
-    assert mistake.old in texts[mistake.path], "the sample has changed"
-    wrong = texts[mistake.path].replace(mistake.old, mistake.new, 1)
-
-    found = checked({**texts, mistake.path: wrong})
-
-    assert len(found) == 1, "\n".join(map(str, found))
-    [problem] = found
-    line, column = place(wrong, mistake)
-    assert str(problem.source) == f"{mistake.path}:{line}:{column}", str(problem)
-    assert problem.code == mistake.code
-    assert mistake.words.lower() in f"{problem.message}. {problem.remedy}".lower(), str(problem)
-
-
 def checked(texts: dict[str, str]) -> list[Problem]:
     return check({path: text.encode() for path, text in texts.items()})
-
-
-def place(text: str, mistake: Mistake) -> tuple[int, int]:
-    """The line and column of the `@`."""
-    before, _, after = mistake.at.partition("@")
-    wanted = before + after
-    start = text.rindex(wanted) if mistake.is_last else text.index(wanted)
-    mark = start + len(before)
-    return text.count("\n", 0, mark) + 1, mark - text.rfind("\n", 0, mark)
-
-
-def test_every_code_of_a_mistake_is_explained() -> None:
-    assert len(MISTAKES) > 100
-    assert {mistake.code for mistake in MISTAKES} <= set(CATALOGUE)
-
-
-# --- mistakes of two places, of a whole file, or of none -----------------------------------------------------------------
 
 
 def broken(
