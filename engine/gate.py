@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from engine.impact import Impact, Section
-from engine.money import CURRENCY_DIGITS, Decimals, decimal_text, parse_decimal
+from engine.money import CURRENCY_DIGITS, Decimals, decimal_text, parse_decimal, rounded
 from engine.problems import InforceError
+from engine.ratebook.changes import percent_text
 
-_FORM = re.compile(r"(?:(?P<percent>[0-9]+(?:\.[0-9]+)?)%|(?:\$|[A-Z]{3} ?)?(?P<amount>[0-9]+(?:\.[0-9]+)?))", re.ASCII)
+_FORM = re.compile(
+    r"(?:(?P<percent>[0-9]+(?:\.[0-9]+)?)%|(?:\$|(?P<currency>[A-Z]{3}) ?)?(?P<amount>[0-9]+(?:\.[0-9]+)?))", re.ASCII
+)
 
 
 class GateError(InforceError):
@@ -19,50 +22,74 @@ class GateError(InforceError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a sum moves (in minor units) beside what it may; a percentage is of the documents in reach."""
+    """Whether what a sum moves in one currency is within the limit, and both in words."""
 
     section: str
-    currency: str
-    moved: int
-    allowed: str
+    words: str
     passed: bool
 
     def text(self) -> str:
         """The verdict in words."""
-        said = decimal_text(self.moved, CURRENCY_DIGITS[self.currency], grouped=True)
-        return f"{self.section}: |{said} {self.currency}| is {'within' if self.passed else 'over'} {self.allowed}"
+        return f"{self.section}: {self.words}"
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The most that may move, up or down, in each of the three sums: a fraction of the amounts in reach, or an amount of money."""
+    """The most that may move in each of the three sums: a fraction of the amounts in reach, or an amount of money.
+
+    What rises and what falls are judged each by itself, so that one does not hide the other. An amount holds in each currency, or in
+    the one that is named: then nothing may move in another. The estimate is that of one month.
+    """
 
     text: str
-    share: Fraction | None
-    amount: Decimals | None
+    share: Fraction | None = None
+    amount: Decimals | None = None
+    currency: str | None = None
 
     def judge(self, impact: Impact) -> tuple[Verdict, ...]:
-        """A verdict for each sum and currency. The estimate is that of one month."""
-        return tuple(
-            self._verdict(section, currency, before, after - before, impact.months if section.state == "forward" else 1)
+        """A verdict for each sum and currency. What could not be estimated does not pass."""
+        found = [
+            self._verdict(section, currency, before, impact.months if section.state == "forward" else 1)
             for section in impact.sections
-            for currency, (before, after) in section.totals().items()
-        )
+            for currency, (before, _) in section.totals().items()
+        ]
+        if lacks_estimate(impact):
+            found.append(Verdict("forward", f"{impact.forward.note}; so it cannot be within {self.text}", passed=False))
+        return tuple(found)
 
-    def _verdict(self, section: Section, currency: str, before: int, change: int, months: int) -> Verdict:
+    def _verdict(self, section: Section, currency: str, before: int, months: int) -> Verdict:
+        changes = [each.change for each in section.documents if each.currency == currency]
+        rises, falls = sum(each for each in changes if each > 0), sum(each for each in changes if each < 0)
+        most = max(rises, -falls)
         if self.share is not None:
-            passed = abs(change) <= self.share * abs(before)
+            passed = most <= self.share * abs(before)
         else:
             limit = self.amount.fraction() * 10 ** CURRENCY_DIGITS[currency] if self.amount is not None else Fraction(0)
-            passed = abs(Fraction(change, max(months, 1))) <= limit
-        return Verdict(section.state, currency, change, self.text, passed)
+            passed = Fraction(most, months) <= limit if self.currency in (None, currency) else not most
+        moved = " and ".join(_told(each, before, currency, months) for each in (rises, falls) if each) or _told(
+            0, before, currency, months
+        )
+        return Verdict(
+            section.state, f"{moved}{' a month' if months > 1 else ''} {'within' if passed else 'over'} {self.text}", passed
+        )
+
+
+def lacks_estimate(impact: Impact) -> bool:
+    """Whether there are changes, and what they move in months to come could not be estimated."""
+    return bool(impact.difference.changes) and impact.forward.note.startswith("no estimate")
 
 
 def gate(text: str) -> Gate:
-    """The gate written as 5% or $1000."""
+    """The gate written as 5%, $1000 or EUR 1000."""
     found = _FORM.fullmatch(text.strip())
-    if found is None:
-        raise GateError(f"{text!r} is no limit.\nWrite a percentage like 5%, or an amount like $1000.")
+    if found is None or found["currency"] not in (None, *CURRENCY_DIGITS):
+        raise GateError(f"{text!r} is no limit.\nWrite a percentage like 5%, or an amount like $1000 or EUR 1000.")
     if found["percent"] is not None:
-        return Gate(text, parse_decimal(found["percent"]).fraction() / 100, None)
-    return Gate(text, None, parse_decimal(found["amount"]))
+        return Gate(text.strip(), share=parse_decimal(found["percent"]).fraction() / 100)
+    return Gate(text.strip(), amount=parse_decimal(found["amount"]), currency=found["currency"])
+
+
+def _told(moved: int, before: int, currency: str, months: int) -> str:
+    mean = decimal_text(rounded(Fraction(moved, months)), CURRENCY_DIGITS[currency], grouped=True)
+    percent = percent_text(Fraction(before), Fraction(before + moved)) if moved else None
+    return f"{'+' if moved > 0 else ''}{mean} {currency}{f' ({percent})' if percent else ''}"

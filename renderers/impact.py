@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
 from engine.gate import Verdict
 from engine.impact import Impact
+from renderers.impact_view import Context
+
+_FORMS: Mapping[str, str] = {
+    "human": "impact_text",
+    "md": "impact_markdown",
+    "json": "impact_json",
+    "csv": "impact_csv",
+    "html": "impact_html",
+}
 
 
-def render_impact(impact: Impact, form: str, verdicts: Sequence[Verdict]) -> str:
-    """The report as json."""
-    told = impact.canonical() | {
-        "gate": [{"section": each.section, "text": each.text(), "passed": each.passed} for each in verdicts]
-    }
-    return json.dumps(told, indent=2, ensure_ascii=False)
+def render_impact(impact: Impact, form: str, verdicts: Sequence[Verdict], context: Context | None = None) -> str:
+    """The report as human, md, json, csv or html. As md it is empty if there is nothing to tell."""
+    render: Callable[[Impact, Sequence[Verdict], Context], str] = import_module(f"renderers.{_FORMS[form]}").render
+    return render(impact, verdicts, context or Context())

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from engine.invoice import Document
-from engine.problems import InvariantError
 from renderers.characters import columns, visible
+from renderers.templating import environment
 from renderers.typefaces import families, screen_faces
 from renderers.view import Figure, View, day_text, view
 
@@ -73,24 +72,9 @@ def page(document: Document, *, seen: Callable[[str], str], font_faces: str, bac
 
 @lru_cache
 def _environment(seen: Callable[[str], str]) -> Environment:
-    """Templates from our own folder only; everything is escaped, a name that is not there is an error, and so is nothing."""
-
-    def finalize(value: object) -> object:
-        if value is None:
-            raise InvariantError("a field that is empty was about to be printed; this is an error of the template")
-        return seen(value) if type(value) is str else value
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters["gap"] = _gap
-    return environment
+    templates = environment("templates", seen)
+    templates.filters["gap"] = _gap
+    return templates
 
 
 def _gap(figure: Figure) -> str:
