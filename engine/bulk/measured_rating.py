@@ -19,7 +19,7 @@ from engine.bulk.measured import Measured, quantity_digits
 from engine.bulk.prepared import RatingError
 from engine.bulk.pricing import NoRateError, Rate, RateFinder
 from engine.bulk.timeline import Timelines, timelines
-from engine.dates import Period, day_of
+from engine.dates import Period, day_number, day_of
 from engine.money import CURRENCY_DIGITS, Decimals, rounded
 from engine.problems import InvariantError
 from engine.ratebook.book import Item, RateTable, RuleBook
@@ -263,7 +263,9 @@ class _Rating:
             table = self.book.tables[name]
             items = [item.item for item in self.book.items.values() if item.table == name]
             some = np.flatnonzero(names.is_in(items).to_numpy())
-            mine = _take(rows, some)
+            mine = self._needed(_take(rows, some), table)
+            if not len(mine):
+                continue
             self._check_unit(table, mine)
             if "window" in table.facets:
                 mine = self._pieces(mine, table, finder)
@@ -273,6 +275,12 @@ class _Rating:
                 mine = replace(mine, point=points, quantity=self._billed(mine, table, points))
             found.append((mine, table))
         return found
+
+    def _needed(self, rows: _Rows, table: RateTable) -> _Rows:
+        """The rows that a price is asked for: those that are charged, and those before the period in a window that it goes on with."""
+        charged = self.measured.charged[rows.row]
+        begins = day_number(window_start(self.period.start, table.over))
+        return _take(rows, np.flatnonzero(charged | ((rows.day >= begins) & (table.over != "activity"))))
 
     def _check_unit(self, table: RateTable, rows: _Rows) -> None:
         kind = self.measured.kind

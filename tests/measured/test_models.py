@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from engine.bulk.pricing import NoRateError
 from tests.measured import books
 from tests.measured.books import acme, bill, book, lines, rows, usage
 
@@ -172,6 +175,14 @@ def test_an_allowance_that_is_a_term_is_that_of_each_window() -> None:
     ]
     assert [line[1:] for line in lines(bill(rules, storage=rows(*cells)))] == [("50.000", "GB", "0.00", "0.00")]
     assert lines(bill(rules, "2026-09", storage=rows(*cells)))[0][1:] == ("40.000", "GB", "0.25", "10.00")
+
+
+def test_rows_of_earlier_windows_need_no_price() -> None:
+    """The first price is of 2026; December's rows do not stop January, and January's count in January alone."""
+    before = usage("a", "TIERED", "2025-12-05T10:00", "90")
+    assert lines(bill(book(), "2026-01", usage=rows(before, usage("b", "TIERED", "2026-01-05T10:00", "50"))))[0][4] == "50.00"
+    with pytest.raises(NoRateError):
+        bill(book(), "2025-12", usage=rows(before))
 
 
 def test_what_is_given_back_before_anything_was_used_is_below_the_first_tier() -> None:
