@@ -13,7 +13,7 @@ from typing import Literal
 
 from engine.money import Decimals, Half
 from engine.problems import Source
-from engine.ratebook.models import NOTHING_MORE, PLAIN, Assembly, Coupon, Exemption, Fee, Model, Over, Scheme, Taxes
+from engine.ratebook.models import NOTHING_MORE, PLAIN, Assembly, Coupon, Exemption, Fee, Model, Over, Scheme, Taxes, WorkedBill
 from engine.ratebook.resolver import Mode
 
 # --- prices -----------------------------------------------------------------------------------------------------------
@@ -673,6 +673,7 @@ class RuleBook:
     assembly: Assembly = NOTHING_MORE
     taxes: Taxes | None = None
     caps: tuple[Cap, ...] = ()
+    examples: tuple[WorkedBill, ...] = ()
 
     def terms_on(self, site: str, day: date) -> dict[str, TermValue]:
         """The terms of a site on a day: default, then account, then site, each level's entries in date order."""

@@ -12,6 +12,7 @@ from engine.ratebook.build_accounts import Agreeable, build_accounts
 from engine.ratebook.build_accumulators import build_accumulators, in_order
 from engine.ratebook.build_assembly import build_assembly, build_taxes
 from engine.ratebook.build_caps import build_caps
+from engine.ratebook.build_examples import build_examples
 from engine.ratebook.build_formulas import build_formulas, build_premiums
 from engine.ratebook.build_policies import build_policies
 from engine.ratebook.build_rates import build_tables, build_terms
@@ -67,11 +68,12 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
     names = Names(kinds, known_items, terms, windows, premiums, accounts, sites, decided, entries, accumulators)
     policies = build_policies(forms["policy"], names, found)
     accumulators = in_order(accumulators, policies, found)
+    examples = build_examples(forms["examples"], accounts, known_items, kinds, found)
     if found.failed() or calendar is None or roundings is None or texts is None:
         return None, found.problems
     book = RuleBook(
         build_calendar(calendar), roundings, kinds, known_items, tables, accounts, sites, terms, default_terms, holidays, windows, accumulators,
-        policies, premiums, formulas, texts, "", assembly, taxes, caps,
+        policies, premiums, formulas, texts, "", assembly, taxes, caps, examples,
     )  # fmt: skip
     check_crossings(book, found)
     problems = list(dict.fromkeys(found.problems))  # one rate may be out of the bounds of one formula for several premiums

@@ -70,7 +70,7 @@ def _agreed(book: RuleBook) -> int:
 def _examples(book: RuleBook) -> int:
     policies = sum(len(policy.examples) for policy in book.policies.values())
     formulas = sum(len(version.examples) for formula in book.formulas.values() for version in formula.versions)
-    return policies + formulas + sum(len(table.examples) for table in book.tables.values())
+    return policies + formulas + sum(len(table.examples) for table in book.tables.values()) + len(book.examples)
 
 
 def _uncompiled(book: RuleBook) -> Problem | None:

@@ -21,8 +21,8 @@ from engine.ratebook.shape import check
 
 FORMAT = "1"
 KINDS = (
-    "account", "accumulators", "activity", "approvals", "assembly", "calendar", "caps", "formula", "holidays", "items", "lines", "policy", "premiums",
-    "rate-table", "rounding", "segments", "taxes", "terms",
+    "account", "accumulators", "activity", "approvals", "assembly", "calendar", "caps", "examples", "formula", "holidays", "items", "lines", "policy",
+    "premiums", "rate-table", "rounding", "segments", "taxes", "terms",
 )  # fmt: skip
 PROVENANCE = ("reason", "approved", "retroactive")
 ANY_KIND = "?"  # of a file that is not understood at all

@@ -163,6 +163,29 @@ NOTHING_MORE = Assembly()
 
 
 @dataclass(frozen=True, slots=True)
+class WorkedLine:
+    """A line of a worked bill; None where it does not say a figure."""
+
+    item: str
+    quantity: Decimals | None
+    price: Decimals | None
+    amount: Decimals
+
+
+@dataclass(frozen=True, slots=True)
+class WorkedBill:
+    """An invoice worked out by hand: whose, of which period (a text), from which rows by kind, and all its lines; sums by name."""
+
+    name: str
+    account: str
+    period: str
+    activity: Mapping[str, tuple[Mapping[str, str], ...]]
+    lines: tuple[WorkedLine, ...]
+    sums: Mapping[str, Decimals]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Tax:
     """A tax with its rates (fractions), each from its day on."""
 
