@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.knowledge import Knowledge
     from engine.pipeline import Activity, Preview
     from engine.problems import Problem
+    from engine.proof.run import ProvedRun
     from engine.ratebook.book import RuleBook
     from engine.ratebook.history import History, State
     from engine.store.archive import FolderArchive
@@ -485,6 +486,54 @@ def overage(
 class _SystemClock:
     """The machine's clock; `INFORCE_NOW` sets it for rehearsals and tests."""
 
+@app.command()
+def prove(
+    number: Annotated[str, typer.Argument(help="A document, such as DRAFT-mercy-2026-10.")],
+    workspace: WorkspaceOption = Path(),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write the pack.", dir_okay=False)] = None,
+    run: Annotated[
+        int | None, typer.Option("--run", min=1, help="Which run of its period (default: the issued one, or the newest).")
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="PACK", help="Verify a pack, and compare it with the archive.", dir_okay=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Write one zip with which anybody can verify a document without this program."""
+    import json
+
+    from connectors.workspace import find_workspace
+    from engine.canonical import sha256
+    from engine.proof.run import against_archive, run_of
+    from engine.store.archive import FolderArchive
+    from renderers.proof import read_pack, verified
+
+    space = find_workspace(workspace)
+    archive = FolderArchive(space.archive)
+    if check is not None:
+        if not check.is_file():
+            _refuse(f"there is no file {check}")
+        path, data = check, check.read_bytes()
+        proved = verified(data, path.parent)
+        if read_pack(data).number != number:
+            _refuse(f"{check} is the proof of {read_pack(data).number}, not of {number}")
+        rows = against_archive(archive, read_pack(data).files)
+        proved.append(f"{rows} rows of activity, the seal and the body are those of the archive")
+    else:
+        found = run_of(archive, number, run)
+        beside = space.folder / "out" / found.period
+        path = out or (beside if beside.is_dir() else Path()) / f"{number}.proof.zip"
+        data = _proof(workspace, number, found, beside / f"{number}.pdf")
+        proved = verified(data, beside)
+        path.write_bytes(data)
+    if as_json:
+        told = {"number": number, "path": str(path), "bytes": len(data), "sha256": sha256(data), "proved": proved}
+        _print(json.dumps({"schema": "inforce.proved/1", **told}, indent=2))
+    else:
+        _print("\n".join([f"{path}  {len(data):,} bytes", f"sha256 {sha256(data)}", *(f"  {each}" for each in proved)]))
+
+
     def now(self) -> str:
         """The time in UTC, like 2026-11-05T09:14:02Z."""
         import os
@@ -716,6 +765,34 @@ class _Replayed:
 
 def _replay(opened: _Opened, wanted: _Wanted, jobs: int) -> Iterator[_Replayed]:
     from connectors.workspace import read_parties
+def _proof(workspace: Path, number: str, found: ProvedRun, pdf: Path) -> bytes:
+    """The pack that proves a document, which is made once more and must be what the archive has."""
+    from connectors.workspace import read_parties
+    from engine.canonical import sha256
+    from engine.dates import parse_period
+    from engine.proof.arithmetic import ProofError
+    from engine.proof.files import Rules, prove
+    from engine.replay import documents
+    from renderers.proof import pack
+
+    commit = found.seal["commit"]
+    opened = _opened(workspace, rules_at=commit, activity_at=found.seal["sequence"])
+    history = opened.history
+    if history is None:
+        _refuse(f"{opened.space.folder} is not in a git repository, so commit {commit} cannot be read")
+    (preview,) = _previews(opened, [parse_period(found.period.replace("-to-", ".."))], (), (found.account,), inside=True)
+    made = {each.envelope.number: each for each in documents(preview, read_parties(opened.space.folder))}
+    if number not in made or made[number].invoice.body_sha256() != found.body:
+        what = "is not made" if number not in made else f"has body {made[number].invoice.body_sha256()}, not {found.body}"
+        raise ProofError(
+            f"{number}: made once more from what run {found.run} of {found.period} is sealed with, the document {what}.\n"
+            f"`inforce replay {found.period} --known-at {commit} --verify` says what differs."
+        )
+    rules = Rules(opened.book, history.files_at(commit), commit, history.prefix, lambda paths: history.chain(commit, paths))
+    beside = {"name": pdf.name, "sha256": sha256(pdf.read_bytes())} if pdf.is_file() else None
+    return pack(prove(rules, preview, made[number], found.seal), {**found.canonical(), "number": number, "pdf": beside})
+
+
     from engine.dates import parse_periods
     from engine.replay import documents
 

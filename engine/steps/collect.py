@@ -161,6 +161,12 @@ def _needed(reading: _Reading, charged: Bools, period: Period) -> Bools:
     return np.asarray(wanted & asked[worker])
 
 
+def canonical_columns(kind: ActivityKind) -> tuple[str, ...]:
+    """The columns of the canonical text of a kind's rows, in their order."""
+    nothing = pl.DataFrame(schema={"file": pl.String, "row": pl.Int64})
+    return tuple(sorted(set(_with_defaults(kind, nothing).columns) - {"file", "row", "closeout"}))
+
+
 def _with_defaults(kind: ActivityKind, raw: pl.DataFrame) -> pl.DataFrame:
     """Exactly the kind's columns as trimmed text, defaults filled in, with `source` and `revision` always there."""
     columns = {column.column: column for column in kind.columns}
