@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.correcting import Standing
     from engine.corrections import Correction
     from engine.dates import Period
-    from engine.impact import Asked
+    from engine.impact import Asked, MovedDocument
     from engine.invoice import Document, Seal
     from engine.knowledge import Knowledge
     from engine.pipeline import Activity, Preview
@@ -146,8 +146,13 @@ def check(
     path: Annotated[Path, typer.Argument(help="A folder in the workspace.", file_okay=False)] = Path(),
     findings: Annotated[FindingsFormat, typer.Option("--format", help="How findings are printed.")] = FindingsFormat.human,
     code: Annotated[str | None, typer.Option("--explain", metavar="CODE", help="Teach a code, such as R034, and check nothing.")] = None,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="REF", help="Judge what changed since the merge base with this commit (default: with main)."),
+    ] = None,
+    rules_at: RulesAtOption = None,
 ) -> None:
-    """Check the rule book: forms, names, gaps, caps and approvals, rules in vain, and all worked examples."""
+    """Check the rule book: forms, names, gaps, caps and approvals, rules in vain, and all worked examples; and what changed since main."""
     if code is not None:
         _teach(code)
         return
@@ -155,12 +160,17 @@ def check(
     from engine.findings import render_github, render_json
     from engine.ratebook.cache import check_or_read
     from engine.ratebook.files import read_workspace_files
+    from engine.ratebook.history import History
 
     workspace = find_workspace(path)
+    history = History.find(workspace.folder)
+    if history is not None and history.bare:
+        rules_at = rules_at or "HEAD"
     with _working("checking the rule book"):
-        files = read_workspace_files(workspace.folder)
+        at_commit = rules_at is not None
+        files = History.open(workspace.folder).files_at(rules_at) if rules_at else read_workspace_files(workspace.folder)
         checked = check_or_read(files, cache_folder())
-        problems = checked.all_problems(lambda: _recent(workspace, files))
+        problems = [*checked.all_problems(lambda: _recent(workspace, files)), *_review(workspace, history, files, base, rules_at)]
     if not any(problem.severity == "error" for problem in problems):
         problems += _worked_bills(files)
     errors = sum(problem.severity == "error" for problem in problems)
@@ -171,7 +181,7 @@ def check(
         _print(json.dumps({"schema": "inforce.check/1", **looked_at, "problems": render_json(problems)}, indent=2))
     else:
         if problems:
-            _print(render_github(problems) if findings is FindingsFormat.github else _findings(workspace.folder, problems))
+            _print(render_github(problems) if findings is FindingsFormat.github else _findings(files if at_commit else workspace.folder, problems))
         counted = ", ".join(_counted(count, word) for word, count in looked_at.items() if count)
         _print(f"checked {counted}: {_counted(errors, 'errors')}, {_counted(len(problems) - errors, 'warnings')}")
     raise typer.Exit(FOUND if errors else DONE)
@@ -192,6 +202,36 @@ def _worked_bills(files: Mapping[str, bytes]) -> list[Problem]:
 
 def _counted(count: int, words: str) -> str:
     return f"{count:,} {words if count != 1 else words[:-1]}"
+
+
+def _review(
+    space: Workspace, history: History | None, files: Mapping[str, bytes], base: str | None, head: str | None
+) -> list[Problem]:
+    """What is wrong with the change of the rule book since main, or since another commit."""
+    if history is None or history.state().commit is None:
+        if base is not None:
+            _refuse(f"{space.folder} has no history in git, so there is no commit {base!r} to compare with")
+        return []
+    from engine.ratebook.changeset import change_set
+
+    change = change_set(history, base, head)
+    if change is None:
+        return []
+    from connectors.workspace import cache_folder
+    from engine.dates import parse_day
+    from engine.issued import all_issued
+    from engine.ratebook.cache import build_or_read
+    from engine.reviewing import review_work
+    from engine.store.archive import FolderArchive
+
+    def moved_since(commit: str) -> Sequence[MovedDocument]:
+        from engine.impact import impact as moved_by
+
+        before, after, asked = _asked(space.folder, f"{commit}..{head or ''}", None, None, full=False)
+        return moved_by(before, after, replace(asked, open=(), past=())).issued.moved
+
+    issued, today = all_issued(FolderArchive(space.archive)), parse_day(_SystemClock().now()[:10])
+    return review_work(history, change, files, lambda them: build_or_read(them, cache_folder())[0], issued, moved_since, today)
 
 
 def _recent(space: Workspace, files: Mapping[str, bytes]) -> DataFrame | None:

@@ -4,40 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
-from engine.impact import MovedDocument
-from engine.issued import IssuedDocument
 from engine.problems import Problem, ProblemsFound, Source
 from engine.ratebook.approvals import approvals_in
 from engine.ratebook.book import RuleBook
-from engine.ratebook.changeset import ChangeSet, change_set
+from engine.ratebook.changeset import ChangeSet
 from engine.ratebook.demands import demand_findings
 from engine.ratebook.files import NoRuleBookError
 from engine.ratebook.history import History
 from engine.ratebook.review import Moved, Past, Reviewed, review
 
+if TYPE_CHECKING:  # an impact brings polars, and most changes need none
+    from engine.impact import MovedDocument
+    from engine.issued import IssuedDocument
+
 Build = Callable[[Mapping[str, bytes]], RuleBook]
-MovedSince = Callable[[str], Sequence[MovedDocument]]
 
 
 def review_work(
     history: History,
+    change: ChangeSet,
     files: Mapping[str, bytes],
     build: Build,
     issued: Sequence[IssuedDocument],
-    moved_since: MovedSince,
+    moved_since: Callable[[str], Sequence[MovedDocument]],
     today: date,
-    *,
-    base: str | None = None,
-    head: str | None = None,
 ) -> list[Problem]:
-    """What is wrong with the change from the merge base with `base` (by default with main) to `head` (by default to the files).
+    """What is wrong with a change that ends in some files.
 
     `moved_since` gives the issued documents that the change from a commit would move; it is asked only if days are reached that are billed.
     """
-    change = change_set(history, base, head)
-    if change is None:
-        return []
     found: list[Problem] = []
     before = _files_at(history, change, found)
     approvals = (approvals_in(before), approvals_in(files))
@@ -45,11 +42,12 @@ def review_work(
         after = build(files)
     except ProblemsFound:  # told already; who must approve it can be said all the same
         return [*found, *demand_findings(change, *approvals)]
+    book = _built(before, build, change, found)
     past = None
     if issued:
         open_day = max(each.end for each in issued)
         past = Past(open_day, lambda: [_moved(each) for each in moved_since(change.base)])
-    return [*found, *review(Reviewed(_built(before, build, change, found), after, files, change, *approvals, past, today))]
+    return [*found, *review(Reviewed(book, after, files, change, *approvals, past, today))]
 
 
 def _files_at(history: History, change: ChangeSet, found: list[Problem]) -> dict[str, bytes]:

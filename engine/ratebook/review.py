@@ -108,6 +108,8 @@ def _entry_findings(asked: Reviewed, changes: Sequence[Change]) -> Iterator[Prob
     severities = asked.approvals.severities if asked.approvals is not None else {}
     lacking = {problem.source: problem for problem in missing_provenance(asked.after)}
     for entry in mine:
+        if asked.before is None and not writers[entry.source]:  # nothing to compare with, and nobody wrote it in the change
+            continue
         if entry.source in lacking:
             reason: Severity | None = severities.get("missing-reason", "warning") if not entry.provenance.reason else None
             approval: Severity | None = severities.get("missing-approval", "warning") if not entry.provenance.by else None
