@@ -487,46 +487,6 @@ def correct(
 
 
 @app.command()
-def overage(
-    period: Annotated[str, typer.Argument(help="The last of the months, such as 2026-10.")],
-    workspace: WorkspaceOption = Path(),
-    months: Annotated[int, typer.Option("--months", min=1, max=24, help="How many months.")] = 3,
-    account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Only this account (repeatable).")] = None,
-    known_at: KnownAtOption = None,
-    rules_at: RulesAtOption = None,
-    activity_at: ActivityAtOption = None,
-    at: AtOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
-    """Show what accounts have included and what they use, month by month."""
-    from engine.dates import parse_period
-    from engine.overage import overage as use_of
-    from renderers.overage_text import render_overage
-
-    last = parse_period(period).start
-    month = last.year * 12 + last.month - 1
-    names = [f"{number // 12}-{number % 12 + 1:02}" for number in range(month - months + 1, month + 1)]
-    opened = _opened(workspace, known_at, rules_at, activity_at, at)
-    found = use_of(opened.book, list(_previews(opened, [parse_period(name) for name in names], (), tuple(account or ()))))
-    if as_json:
-        import json
-
-        _print(
-            json.dumps(
-                {"schema": "inforce.overage/1", "periods": names, "accounts": [each.canonical() for each in found]}, indent=2
-            )
-        )
-    else:
-        _print(render_overage(found))
-
-
-# --- what the commands share ------------------------------------------------------------------------------------------------
-
-
-class _SystemClock:
-    """The machine's clock; `INFORCE_NOW` sets it for rehearsals and tests."""
-
-@app.command()
 def prove(
     number: Annotated[str, typer.Argument(help="A document, such as DRAFT-mercy-2026-10.")],
     workspace: WorkspaceOption = Path(),
@@ -573,6 +533,46 @@ def prove(
     else:
         _print("\n".join([f"{path}  {len(data):,} bytes", f"sha256 {sha256(data)}", *(f"  {each}" for each in proved)]))
 
+
+@app.command()
+def overage(
+    period: Annotated[str, typer.Argument(help="The last of the months, such as 2026-10.")],
+    workspace: WorkspaceOption = Path(),
+    months: Annotated[int, typer.Option("--months", min=1, max=24, help="How many months.")] = 3,
+    account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Only this account (repeatable).")] = None,
+    known_at: KnownAtOption = None,
+    rules_at: RulesAtOption = None,
+    activity_at: ActivityAtOption = None,
+    at: AtOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what accounts have included and what they use, month by month."""
+    from engine.dates import parse_period
+    from engine.overage import overage as use_of
+    from renderers.overage_text import render_overage
+
+    last = parse_period(period).start
+    month = last.year * 12 + last.month - 1
+    names = [f"{number // 12}-{number % 12 + 1:02}" for number in range(month - months + 1, month + 1)]
+    opened = _opened(workspace, known_at, rules_at, activity_at, at)
+    found = use_of(opened.book, list(_previews(opened, [parse_period(name) for name in names], (), tuple(account or ()))))
+    if as_json:
+        import json
+
+        _print(
+            json.dumps(
+                {"schema": "inforce.overage/1", "periods": names, "accounts": [each.canonical() for each in found]}, indent=2
+            )
+        )
+    else:
+        _print(render_overage(found))
+
+
+# --- what the commands share ------------------------------------------------------------------------------------------------
+
+
+class _SystemClock:
+    """The machine's clock; `INFORCE_NOW` sets it for rehearsals and tests."""
 
     def now(self) -> str:
         """The time in UTC, like 2026-11-05T09:14:02Z."""
@@ -765,6 +765,34 @@ def _previews(
         yield from previews(Rater(book), rows, periods, accounts, partitions=jobs, over=pool.map)
 
 
+def _proof(workspace: Path, number: str, found: ProvedRun, pdf: Path) -> bytes:
+    """The pack that proves a document, which is made once more and must be what the archive has."""
+    from connectors.workspace import read_parties
+    from engine.canonical import sha256
+    from engine.dates import parse_period
+    from engine.proof.arithmetic import ProofError
+    from engine.proof.files import Rules, prove
+    from engine.replay import documents
+    from renderers.proof import pack
+
+    commit = found.seal["commit"]
+    opened = _opened(workspace, rules_at=commit, activity_at=found.seal["sequence"])
+    history = opened.history
+    if history is None:
+        _refuse(f"{opened.space.folder} is not in a git repository, so commit {commit} cannot be read")
+    (preview,) = _previews(opened, [parse_period(found.period.replace("-to-", ".."))], (), (found.account,), inside=True)
+    made = {each.envelope.number: each for each in documents(preview, read_parties(opened.space.folder))}
+    if number not in made or made[number].invoice.body_sha256() != found.body:
+        what = "is not made" if number not in made else f"has body {made[number].invoice.body_sha256()}, not {found.body}"
+        raise ProofError(
+            f"{number}: made once more from what run {found.run} of {found.period} is sealed with, the document {what}.\n"
+            f"`inforce replay {found.period} --known-at {commit} --verify` says what differs."
+        )
+    rules = Rules(opened.book, history.files_at(commit), commit, history.prefix, lambda paths: history.chain(commit, paths))
+    beside = {"name": pdf.name, "sha256": sha256(pdf.read_bytes())} if pdf.is_file() else None
+    return pack(prove(rules, preview, made[number], found.seal), {**found.canonical(), "number": number, "pdf": beside})
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What a replay is asked for."""
@@ -805,34 +833,6 @@ class _Replayed:
 
 def _replay(opened: _Opened, wanted: _Wanted, jobs: int) -> Iterator[_Replayed]:
     from connectors.workspace import read_parties
-def _proof(workspace: Path, number: str, found: ProvedRun, pdf: Path) -> bytes:
-    """The pack that proves a document, which is made once more and must be what the archive has."""
-    from connectors.workspace import read_parties
-    from engine.canonical import sha256
-    from engine.dates import parse_period
-    from engine.proof.arithmetic import ProofError
-    from engine.proof.files import Rules, prove
-    from engine.replay import documents
-    from renderers.proof import pack
-
-    commit = found.seal["commit"]
-    opened = _opened(workspace, rules_at=commit, activity_at=found.seal["sequence"])
-    history = opened.history
-    if history is None:
-        _refuse(f"{opened.space.folder} is not in a git repository, so commit {commit} cannot be read")
-    (preview,) = _previews(opened, [parse_period(found.period.replace("-to-", ".."))], (), (found.account,), inside=True)
-    made = {each.envelope.number: each for each in documents(preview, read_parties(opened.space.folder))}
-    if number not in made or made[number].invoice.body_sha256() != found.body:
-        what = "is not made" if number not in made else f"has body {made[number].invoice.body_sha256()}, not {found.body}"
-        raise ProofError(
-            f"{number}: made once more from what run {found.run} of {found.period} is sealed with, the document {what}.\n"
-            f"`inforce replay {found.period} --known-at {commit} --verify` says what differs."
-        )
-    rules = Rules(opened.book, history.files_at(commit), commit, history.prefix, lambda paths: history.chain(commit, paths))
-    beside = {"name": pdf.name, "sha256": sha256(pdf.read_bytes())} if pdf.is_file() else None
-    return pack(prove(rules, preview, made[number], found.seal), {**found.canonical(), "number": number, "pdf": beside})
-
-
     from engine.dates import parse_periods
     from engine.replay import documents
 
