@@ -16,6 +16,7 @@ from engine.ratebook.build import build
 from engine.ratebook.crosscheck import check
 from engine.ratebook.files import read_workspace_files
 from engine.steps.rate import Rater
+from engine.worked_bills import run_worked_bills
 from examples.saas.make_activity import activity_files, write_events
 from tests.workspaces import ROOT
 
@@ -63,6 +64,8 @@ def totals(body: Invoice) -> tuple[str, str, str]:
 
 def test_the_workspace_checks_clean() -> None:
     assert check(read_workspace_files(FOLDER)) == []
+    assert len(rules().examples) == 3
+    assert run_worked_bills(rules()) == []
 
 
 def test_the_activity_is_made_again_byte_for_byte() -> None:

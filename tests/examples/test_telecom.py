@@ -20,6 +20,7 @@ from engine.ratebook.crosscheck import check
 from engine.ratebook.files import read_workspace_files
 from engine.replay import documents
 from engine.steps.rate import Rater
+from engine.worked_bills import run_worked_bills
 from examples.telecom.make_activity import activity_files
 from renderers import invoice_text
 from tests.workspaces import ROOT
@@ -82,6 +83,8 @@ def pieces(month: str, account: str, start: str) -> list[str]:
 
 def test_the_workspace_checks_clean() -> None:
     assert check(read_workspace_files(FOLDER)) == []
+    assert len(rules().examples) == 2
+    assert run_worked_bills(rules()) == []
 
 
 def test_the_activity_is_made_again_byte_for_byte() -> None:
