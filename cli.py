@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.correcting import Standing
     from engine.corrections import Correction
     from engine.dates import Period
-    from engine.impact import Asked, MovedDocument
+    from engine.impact import Asked, Impact, MovedDocument
     from engine.invoice import Document, Seal
     from engine.knowledge import Knowledge
     from engine.pipeline import Activity, Preview
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.ratebook.book import RuleBook
     from engine.ratebook.history import History, State
     from engine.store.archive import FolderArchive
+    from renderers.impact_view import Context
 
 DONE, FOUND, WRONG_USE, PERSON_NEEDED = 0, 1, 2, 3
 _ROWS_FOR_PROCESSES = 200_000  # fewer are rated sooner than a process starts
@@ -91,6 +92,10 @@ RulesAtOption = Annotated[str | None, typer.Option("--rules-at", metavar="REF", 
 ActivityAtOption = Annotated[
     int | None, typer.Option("--activity-at", metavar="SEQ", help="The activity of a sequence in the archive.")
 ]
+ArchiveOption = Annotated[
+    Path | None,
+    typer.Option("--archive", metavar="DIR", help="The archive, if it is not in the workspace.", exists=True, file_okay=False),
+]
 AtOption = Annotated[str | None, typer.Option("--at", metavar="DAY", help="The rules in force on this day, for all activity.")]
 
 
@@ -145,12 +150,17 @@ def demo(
 def check(
     path: Annotated[Path, typer.Argument(help="A folder in the workspace.", file_okay=False)] = Path(),
     findings: Annotated[FindingsFormat, typer.Option("--format", help="How findings are printed.")] = FindingsFormat.human,
-    code: Annotated[str | None, typer.Option("--explain", metavar="CODE", help="Teach a code, such as R034, and check nothing.")] = None,
+    code: Annotated[
+        str | None, typer.Option("--explain", metavar="CODE", help="Teach a code, such as R034, and check nothing.")
+    ] = None,
     base: Annotated[
         str | None,
-        typer.Option("--base", metavar="REF", help="Judge what changed since the merge base with this commit (default: with main)."),
+        typer.Option(
+            "--base", metavar="REF", help="Judge what changed since the merge base with this commit (default: with main)."
+        ),
     ] = None,
     rules_at: RulesAtOption = None,
+    archive: ArchiveOption = None,
 ) -> None:
     """Check the rule book: forms, names, gaps, caps and approvals, rules in vain, and all worked examples; and what changed since main."""
     if code is not None:
@@ -162,7 +172,7 @@ def check(
     from engine.ratebook.files import read_workspace_files
     from engine.ratebook.history import History
 
-    workspace = find_workspace(path)
+    workspace = find_workspace(path, archive)
     history = History.find(workspace.folder)
     if history is not None and history.bare:
         rules_at = rules_at or "HEAD"
@@ -181,7 +191,11 @@ def check(
         _print(json.dumps({"schema": "inforce.check/1", **looked_at, "problems": render_json(problems)}, indent=2))
     else:
         if problems:
-            _print(render_github(problems) if findings is FindingsFormat.github else _findings(files if at_commit else workspace.folder, problems))
+            _print(
+                render_github(problems)
+                if findings is FindingsFormat.github
+                else _findings(files if at_commit else workspace.folder, problems)
+            )
         counted = ", ".join(_counted(count, word) for word, count in looked_at.items() if count)
         _print(f"checked {counted}: {_counted(errors, 'errors')}, {_counted(len(problems) - errors, 'warnings')}")
     raise typer.Exit(FOUND if errors else DONE)
@@ -227,7 +241,7 @@ def _review(
     def moved_since(commit: str) -> Sequence[MovedDocument]:
         from engine.impact import impact as moved_by
 
-        before, after, asked = _asked(space.folder, f"{commit}..{head or ''}", None, None, full=False)
+        before, after, asked = _asked(space, f"{commit}..{head or ''}", None, None, full=False)
         return moved_by(before, after, replace(asked, open=(), past=())).issued.moved
 
     issued, today = all_issued(FolderArchive(space.archive)), parse_day(_SystemClock().now()[:10])
@@ -409,32 +423,44 @@ def impact(
     at: AtOption = None,
     full: Annotated[bool, typer.Option("--full", help="Replay every document, whatever the change can reach.")] = False,
     form: Annotated[ImpactFormat, typer.Option("--format", "-f", help="How the report is written.")] = ImpactFormat.human,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it into this file.", dir_okay=False)] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option("--out", "-o", help="Write it into this file, in the form of its ending (repeatable).", dir_okay=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    redact: Annotated[bool, typer.Option("--redact", help="Name no account: A1, A2 and so on stand for them.")] = False,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Name no account and nobody: A1, A2 and so on stand for accounts, S1 for sites.")
+    ] = False,
+    archive: ArchiveOption = None,
     fail_over: Annotated[
         str | None,
         typer.Option("--fail-over", metavar="5%|$N", help="End with 1 if more than this moves, up or down, in any of the sums."),
     ] = None,
 ) -> None:
     """Show the money that a change of the rule book moves: on issued invoices, in the open period, and in months to come."""
+    from connectors.workspace import find_workspace, read_parties
     from engine.gate import gate
     from engine.impact import impact as moved_by
     from engine.redaction import redacted, veil_of
     from renderers.impact import render_impact
 
     allowed = gate(fail_over) if fail_over is not None else None
-    before, after, asked = _asked(workspace, refs, periods, at, full=full)
+    forms = {path: _form_of(path) for path in out or ()}
+    space = find_workspace(workspace, archive)
+    before, after, asked = _asked(space, refs, periods, at, full=full)
     with _progress("replaying", len({each.period for each in asked.issued}) + len(asked.open) + len(asked.past)) as advance:
         found = moved_by(before, after, replace(asked, advance=advance))
+    context = _context(space, refs, before, after, found, asked)
     if redact:
-        found = redacted(found, veil_of(before, after))
+        parties = read_parties(space.folder)
+        called = {name: party.name for name, party in parties.buyers.items()} | {**parties.sites}
+        veil = veil_of(before, after, called=called)
+        found, context = redacted(found, veil), context.redacted(veil.id)
     passed = allowed.judge(found) if allowed is not None else ()
-    text = render_impact(found, "json" if as_json else form.value, passed)
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
-        _say(f"{out} is written")
-    elif text:
+    for path, written in forms.items():
+        path.write_text(render_impact(found, written, passed, context), encoding="utf-8")
+        _say(f"{path} is written")
+    if not forms and (text := render_impact(found, "json" if as_json else form.value, passed, context)):
         _print(text)
     raise typer.Exit(FOUND if found.unsound or any(not each.passed for each in passed) else DONE)
 
@@ -677,12 +703,64 @@ def _two_books(folder: Path, refs: Sequence[str], *, one: bool) -> tuple[RuleBoo
     return books[0], books[-1]
 
 
+def _form_of(path: Path) -> str:
+    """The form of a report that a file's ending asks for."""
+    forms = {f".{each.value}": each.value for each in ImpactFormat} | {".txt": ImpactFormat.human.value}
+    if path.suffix not in forms:
+        _refuse(f"{path}: the name of a report ends in one of {', '.join(sorted(forms))}")
+    return forms[path.suffix]
+
+
+def _context(space: Workspace, refs: str | None, before: RuleBook, after: RuleBook, found: Impact, asked: Asked) -> Context:
+    """What a report tells beside the figures: the two sides, the edited lines as they stand, who edited them, and agreed prices."""
+    from engine.impact import effective_day
+    from engine.ratebook.history import History
+    from renderers.impact_view import SHOWN, Context, place_of
+
+    history = History.open(space.folder)
+    one, dots, two = (refs or history.base()).partition("..")
+    first, last = history.resolve(one), history.resolve(two if dots and two else "HEAD")
+    dirty = not (dots and two) and history.state().dirty
+    more = " and what is in no commit yet" if dirty else ""
+    paths = sorted({source.path for change in found.difference.changes for source in (change.before, change.after) if source})
+    commits = history.records(history.commits_between(first, last, *paths)) if paths else []
+    lines = {}
+    for change in found.difference.changes[:SHOWN]:
+        source = change.after or change.before
+        if source is not None and source.line:
+            there = first if change.after is None else last
+            data = (
+                (space.folder / source.path).read_bytes()
+                if dirty and change.after
+                else history.read_at(there, source.path) or b""
+            )
+            lines[place_of(change)] = (data.decode("utf-8", "replace").splitlines() + [""] * source.line)[source.line - 1]
+    return Context(
+        before=_named_commit(one, first),
+        after=f"{_named_commit(two or 'HEAD', last)}{more}",
+        commits=(first[:7], f"{last[:7]}{more}"),
+        accounts=len(after.accounts),
+        day=asked.day or (effective_day(found.difference, asked.past[-1].end) if asked.past else None),
+        lines=lines,
+        authors=tuple(sorted({each.author for each in commits})),
+        prices={
+            each.id: str(each.value)
+            for book in (before, after)
+            for account in book.accounts.values()
+            for each in account.overrides
+        },
+    )
+
+
+def _named_commit(name: str, commit: str) -> str:
+    return commit[:7] if commit.startswith(name) else f"{name} ({commit[:7]})"
+
+
 def _asked(
-    folder: Path, refs: str | None, periods: str | None, at: str | None, *, full: bool
+    space: Workspace, refs: str | None, periods: str | None, at: str | None, *, full: bool
 ) -> tuple[RuleBook, RuleBook, Asked]:
     """The two books of an impact, and what it is asked over: what the archive says is issued and open, or the periods that are named."""
     from connectors.files import activity_by_kind
-    from connectors.workspace import find_workspace
     from engine.bulk.issued_invoice import read_issued
     from engine.canonical import canonical_json, sha256
     from engine.dates import parse_day, parse_periods
@@ -691,11 +769,10 @@ def _asked(
     from engine.ratebook.history import History
     from engine.store.archive import FolderArchive
 
-    space = find_workspace(folder)
     archive = FolderArchive(space.archive)
     history = History.open(space.folder)
     one, dots, two = (refs or history.base()).partition("..")
-    before, after = _two_books(folder, [one, *([two] if dots and two else [])], one=False)
+    before, after = _two_books(space.folder, [one, *([two] if dots and two else [])], one=False)
     opened = _Opened(space, history, archive, _knowledge_of_now(), history.state(), after)
     issued = all_issued(archive)
     named = parse_periods(periods) if periods is not None else None
@@ -705,6 +782,8 @@ def _asked(
     if not issued and not open_:
         _refuse("the archive knows no period; name some: --periods 2026-08..2026-10")
     files = opened.files()
+    if not files and (taken := [each.sequence for each in archive.log()]):  # a clone has none: what the archive took in last
+        files = replace(opened, known=replace(opened.known, sequence=taken[-1])).files()
 
     def activity(book: RuleBook, sequence: int | None) -> Activity:
         there = files if sequence is None else replace(opened, known=replace(opened.known, sequence=sequence)).files()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +28,12 @@ class WorkspaceError(InforceError):
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where a workspace is, and what its `inforce.toml` says."""
+    """Where a workspace is, and what its `inforce.toml` says; `elsewhere` is the archive's folder if it is not in the workspace."""
 
     folder: Path
     name: str
     activity: str
+    elsewhere: Path | None = None
 
     def activity_files(self) -> tuple[Path, ...]:
         """The workspace's activity files."""
@@ -41,11 +42,13 @@ class Workspace:
     @property
     def archive(self) -> Path:
         """The archive's folder."""
-        return self.folder / "archive"
+        return self.elsewhere or self.folder / "archive"
 
 
-def find_workspace(start: Path) -> Workspace:
+def find_workspace(start: Path, archive: Path | None = None) -> Workspace:
     """The workspace that `start` lies in: the nearest folder upwards with an `inforce.toml`, or a bare repository of one."""
+    if archive is not None:
+        return replace(find_workspace(start), elsewhere=archive)
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / MARKER).is_file():
             return _read_marker(folder)

@@ -71,7 +71,7 @@ def render(impact: Impact, verdicts: Sequence[Verdict], context: Context) -> str
         by_period=by_period,
         cells_of=cells_of,
         figures_of=figures_of,
-        approval_of=approval_of,
+        approval_of=lambda change: approval_of(change, context),
         place=place,
         place_of=place_of,
         cause_words=cause_words,

@@ -88,15 +88,15 @@ def _changes(impact: Impact, context: Context) -> list[str]:
     changes = impact.difference.changes
     more = [f"- and {len(changes) - SHOWN:,} more changes"] if len(changes) > SHOWN else []
     by = ["", f"Edited by {plain(', '.join(context.authors[:SHOWN]))}"] if context.authors else []
-    return [*(_change(each) for each in changes[:SHOWN]), *more, *by]
+    return [*(_change(each, context) for each in changes[:SHOWN]), *more, *by]
 
 
-def _change(change: Change) -> str:
+def _change(change: Change, context: Context) -> str:
     figures = "; ".join(figures_of(change)[:3])
     parts = [f"**{plain(change.id)}** {plain(figures)}".rstrip(), _code(place_of(change))]
     if change.provenance.reason:
         parts.append(plain(change.provenance.reason))
-    return f"- {' · '.join([*parts, plain(approval_of(change))])}"
+    return f"- {' · '.join([*parts, plain(approval_of(change, context))])}"
 
 
 def _sums(impact: Impact) -> list[str]:

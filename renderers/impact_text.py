@@ -47,7 +47,7 @@ def render(impact: Impact, verdicts: Sequence[Verdict], context: Context) -> str
     lines += ["", f"{summary(impact.difference)}   ({context.before} -> {context.after}{_by(context)})"]
     for change in impact.difference.changes[:SHOWN]:
         lines.append(
-            f"  {change.what} {change.id}   {'; '.join(figures_of(change))}   {place_of(change)}   {approval_of(change)}"
+            f"  {change.what} {change.id}   {'; '.join(figures_of(change))}   {place_of(change)}   {approval_of(change, context)}"
         )
         if place_of(change) in context.lines:
             lines.append(f"    | {context.lines[place_of(change)].strip()}")

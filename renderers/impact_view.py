@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -32,11 +32,20 @@ class Context:
 
     before: str = "before"
     after: str = "after"
+    commits: tuple[str, str] = ("before", "after")
     accounts: int | None = None
     day: date | None = None
     lines: Mapping[str, str] = field(default_factory=dict)
     authors: tuple[str, ...] = ()
     prices: Mapping[str, str] = field(default_factory=dict)
+    names_people: bool = True
+
+    def redacted(self, veil: Callable[[str], str]) -> Context:
+        """What may be told of it where nobody is named: commits without the names of branches, and agreed prices by veiled ids."""
+        prices = {veil(name): price for name, price in self.prices.items()}
+        return replace(
+            self, before=self.commits[0], after=self.commits[1], lines={}, authors=(), prices=prices, names_people=False
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +243,10 @@ def figures_of(change: Change) -> list[str]:
     return found
 
 
-def approval_of(change: Change) -> str:
+def approval_of(change: Change, context: Context) -> str:
     """Who approved a change, as its file says."""
+    if not context.names_people:
+        return "approval not shown"
     return f"approved by {who(change)}" if who(change) else "approval not recorded in the file"
 
 
