@@ -82,6 +82,11 @@ class SchemeReader:
     def _check(self, node: Node, scheme: Scheme) -> None:
         if scheme.allowance is not None and self.over == "activity":
             self.found.add("R071", node["allowance"], "an allowance counts over a window", "Add `over: month` to the table")
+        for key in ("at-least", "at-most"):
+            if key in node and self.over != "activity":
+                said = f"`{key}` holds for one row of activity, and the table counts over a {self.over}"
+                remedy = f"Write a limit in a file of kind assembly for what a {self.over} costs, or leave out `over`"
+                self.found.add("R071", node.key(key), said, remedy, width=len(key))
         if scheme.first is not None and scheme.then is None:
             self.found.add("R071", node["first"], "after the first quantity come steps", "Add `then:` with the step")
         if scheme.at_least and scheme.at_most and scheme.at_least.fraction() > scheme.at_most.fraction():
