@@ -29,7 +29,7 @@ from engine.ratebook.transcript import read_transcript, transcript
 if TYPE_CHECKING:
     from engine.ratebook.crosscheck import Checked
 
-KEPT_MAX = 8
+KEPT_MAX = 64  # a replay of years may need the book of each month's commit
 _ENGINE = Path(__file__).parent.parent
 _BOOK, _CHECK, _PART = "book-", "check-", "part-"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ KINDS = (
 )  # fmt: skip
 PROVENANCE = ("reason", "approved", "retroactive")
 ANY_KIND = "?"  # of a file that is not understood at all
+_REMEMBERED_MAX = 200_000  # bytes; the nodes of a large file take too much memory to be kept
 T = TypeVar("T")
 
 
@@ -201,9 +202,9 @@ def read_forms(files: Mapping[str, bytes], found: Findings) -> dict[str, list[No
     """The files by kind, in order of their paths; what is not in the form of its schema is left out and reported."""
     forms: dict[str, list[Node]] = {kind: [] for kind in KINDS}
     for path in sorted(files):
-        root = load.read(path, files[path])
-        if isinstance(root, list):
-            found.problems += root
+        root, problems = _read(path, files[path])
+        found.problems += problems
+        if root is None:
             found.unread.add(ANY_KIND)
             continue
         node = Node(root)
@@ -211,14 +212,27 @@ def read_forms(files: Mapping[str, bytes], found: Findings) -> dict[str, list[No
         if kind is None or kind.text not in KINDS:
             _refuse_kind(node, kind, found)
             found.unread.add(ANY_KIND)
-            continue
-        problems = check(root, schema(kind.text))
-        found.problems += problems
-        if problems:
+        elif problems:
             found.unread.add(kind.text)
         else:
             forms[kind.text].append(node)
     return forms
+
+
+def _read(path: str, data: bytes) -> tuple[load.Node | None, tuple[Problem, ...]]:
+    """A file as nodes, and what is wrong with its text or its form. Most commits share most files, so small ones are read once."""
+    return _read_once(path, data) if len(data) <= _REMEMBERED_MAX else _read_now(path, data)
+
+
+def _read_now(path: str, data: bytes) -> tuple[load.Node | None, tuple[Problem, ...]]:
+    root = load.read(path, data)
+    if isinstance(root, list):
+        return None, tuple(root)
+    kind = Node(root).get("kind")
+    return root, tuple(check(root, schema(kind.text))) if kind is not None and kind.text in KINDS else ()
+
+
+_read_once = lru_cache(maxsize=1024)(_read_now)
 
 
 def _refuse_kind(node: Node, kind: Node | None, found: Findings) -> None:
