@@ -82,6 +82,9 @@ class SchemeReader:
     def _check(self, node: Node, scheme: Scheme) -> None:
         if scheme.allowance is not None and self.over == "activity":
             self.found.add("R071", node["allowance"], "an allowance counts over a window", "Add `over: month` to the table")
+        if self.model in ("percentage", "pass-through") and self.over != "activity":
+            said = f"a price of the model {self.model} is of one row of activity, and the table counts over a {self.over}"
+            self.found.add("R071", node, said, "Leave out `over`")
         for key in ("at-least", "at-most"):
             if key in node and self.over != "activity":
                 said = f"`{key}` holds for one row of activity, and the table counts over a {self.over}"

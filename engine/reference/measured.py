@@ -305,7 +305,9 @@ class _Charging:
         return self.start <= last < self.end
 
     def _sum(self, before: Sequence[Row]) -> Fraction:
-        return sum((each.quantity for each in before), Fraction(0))
+        """What some rows are charged for, in the table's unit."""
+        each = (replace(self, place=[mine is row for mine in self.rows].index(True)) for row in before)
+        return sum((charging._billed() for charging in each), Fraction(0))
 
     def _before(self) -> Fraction:
         if self.table.over == "activity":
@@ -365,7 +367,15 @@ class _Charging:
         reached = [tier for tier in self._price().scheme.tiers if total >= tier.start.fraction()]
         tier = reached[-1] if reached else self._price().scheme.tiers[0]
         found = [
-            Bit(row.account, row.item, f"tier {tier.start} {tier.end}", self.table.unit, row.quantity, tier.price.fraction(), row)
+            Bit(
+                row.account,
+                row.item,
+                f"tier {tier.start} {tier.end}",
+                self.table.unit,
+                self._sum([row]),
+                tier.price.fraction(),
+                row,
+            )
             for row in self._mates()
         ]
         return [*found, self._fee(tier.start, tier.fee)] if tier.fee else found

@@ -90,6 +90,18 @@ direction: payout
 rates:
   - { item: CARD, prices: { 2026-01-01: { percent: 2.9%, connect: 0.30 }, 2026-10-05: { percent: 1.75%, at-least: 0.10 } } }
 """,
+    "rates/call.yaml": _ITEM + """
+table: call
+unit: minute
+currency: USD
+digits: 4
+over: month
+rates:
+  - item: CALL
+    prices:
+      2026-01-01: { price: 0.12, connect: 0.05, first: 60 second, then: 6 second, allowance: 12 minute }
+      2026-10-07: { price: 0.10, connect: 0.05, first: 30 second, then: 1 second, allowance: 12 minute }
+""",
     "rates/terms-default.yaml": """
 format: 1
 kind: terms
