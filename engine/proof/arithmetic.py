@@ -62,8 +62,10 @@ class _Telling:
         self.sources: list[TimedCharges | MeasuredCharges] = []
         for _, rated in preview.timed:
             self.sources.append(TimedCharges(book, rated, self._next(), citations))
-        for measured in (*(rated for _, rated in preview.measured), *preview.fees):
+        for _, measured in preview.measured:
             self.sources.append(MeasuredCharges(book, measured, self._next(), citations))
+        for fees in preview.fees:
+            self.sources.append(MeasuredCharges(book, fees, self._next(), citations, fees=True))
         self.keys: dict[Key, int] = {}
         self.prices: list[Json] = []
         self.decisions: list[Json] = []

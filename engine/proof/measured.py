@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from engine.bulk.measured_rating import MeasuredRated
-from engine.bulk.recurring import KIND as FEE
 from engine.canonical import Json
 from engine.money import CURRENCY_DIGITS, Decimals
 from engine.problems import Source
@@ -17,10 +16,10 @@ from engine.ratebook.book import RuleBook
 
 
 class MeasuredCharges:
-    """The charges of one kind of measured activity, or of fees; `start` is the number of its first charge."""
+    """The charges of one kind of measured activity, or of `fees` of the rule book; `start` is the number of its first charge."""
 
-    def __init__(self, book: RuleBook, rated: MeasuredRated, start: int, citations: Citations) -> None:
-        self.book, self.rated, self.start, self.citations = book, rated, start, citations
+    def __init__(self, book: RuleBook, rated: MeasuredRated, start: int, citations: Citations, *, fees: bool = False) -> None:
+        self.book, self.rated, self.start, self.citations, self.fees = book, rated, start, citations, fees
         self.charges = rated.charges.sort("row", "segment", "component")
 
     def __len__(self) -> int:
@@ -30,7 +29,6 @@ class MeasuredCharges:
         """What stands behind a charge."""
         told = self.charges.row(charge - self.start, named=True)
         kind, row = self.rated.measured.kind.kind, told["row"]
-        fees = kind == FEE
         source, id_ = (str(self.rated.measured.frame[name][row]) for name in ("source", "id"))
         decisions = tuple(found[int(numbers[row])] for numbers, found in self.rated.decided.values())
         of_row = told["component"] == "line" or told["note"] == "external cost"
@@ -39,16 +37,16 @@ class MeasuredCharges:
             made, half = Decimals(told["price"], told["price_digits"]), self.book.rounding.amount
             point = self.rated.points[told["point"]]
             price = point_price(point, told["component"], told["note"], made, half, self.citations)
-        given = "" if of_row else self._given(told["component"], priced=price is not None, fees=fees)
-        if fees:
+        given = "" if of_row else self._given(told["component"], priced=price is not None)
+        if self.fees:
             path, line, column = str(self.rated.measured.frame["file"][row]).rsplit(":", 2)
             self.citations.place(Source(path, int(line), int(column)), f"fee {id_}", entry=True)
-        return Behind(None if fees else (kind, source, id_), price, decisions, given)
+        return Behind(None if self.fees else (kind, source, id_), price, decisions, given)
 
-    def _given(self, component: str, *, priced: bool, fees: bool) -> str:
+    def _given(self, component: str, *, priced: bool) -> str:
         if not priced:
             return "what an allowance includes, at no price" if component.startswith("tier-") else "a price of no single rate"
-        if fees:
+        if self.fees:
             return "how many of a fee there are in a cycle"
         return "where the running sum of an account crosses a tier" if component.startswith("tier-") else ""
 
