@@ -10,6 +10,8 @@ import polars as pl
 from engine.pipeline import Preview
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import build
+from tests.accumulators.books import WEEK, House, billed, shift
+from tests.accumulators.books import book as house_book
 from tests.measured.books import bill, rows, usage
 from tests.measured.books import book as measured_book
 from tests.sample_book import sample_texts
@@ -243,3 +245,40 @@ def _usage(name: str, revision: int, said: str) -> dict[str, str]:
     item, day, quantity = said.split() if said else ("FLAT", "2026-10-01", "1")
     more = {"po": {"a": "P1", "d": "P1", "f": "P2"}.get(name, ""), "revision": str(revision), "withdrawn": "" if said else "yes"}
     return usage(name, item, f"{day}T10:00", quantity, **more)
+
+
+WEEKS_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "mercy": ("66.00", "66.70"),
+    "bayview": ("60.00", "61.01"),
+    "scope": ("agency", "site"),
+    "late": ("reorder", "append"),
+    "over": ("40h", "24h"),
+}
+WEEKS_ROWS: Mapping[str, tuple[str, ...]] = {
+    "S1": ("mercy 2026-09-27T07:00/2026-09-27T19:00", "mercy 2026-09-27T07:00/2026-09-27T15:10"),
+    "S2": ("mercy 2026-09-29T07:00/2026-09-29T19:00", ""),
+    "S3": ("bayview 2026-09-30T19:00/2026-10-01T07:00", "mercy 2026-09-30T19:00/2026-10-01T07:00"),
+    "S4": ("mercy 2026-10-02T07:00/2026-10-02T19:00",),
+    "S5": ("", "mercy 2026-09-28T07:00/2026-09-28T23:00"),
+    "S6": ("mercy 2026-09-28T23:00/2026-09-29T06:00", ""),
+}
+
+
+def weeks(settings: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) -> Preview:
+    """September of the law's worked example, in which a shift at one hospital moves what the other owes."""
+    cells = [_worked(name, number, said) for name, all_ in known.items() for number, said in enumerate(all_, start=1)]
+    return billed(weeks_book(settings), cells, "2026-09")
+
+
+def weeks_book(settings: Mapping[str, str]) -> RuleBook:
+    """Two hospitals that see the hours of one nurse."""
+    terms = f"overtime-scope: {settings['scope']}, late: {settings['late']}"
+    houses = [House(name, settings[name], terms=terms) for name in ("mercy", "bayview")]
+    return house_book(houses, accumulators=WEEK.replace("over: 40h", f"over: {settings['over']}"))
+
+
+def _worked(name: str, revision: int, said: str) -> dict[str, str]:
+    site, _, times = (said or "mercy 2026-09-27T07:00/2026-09-27T19:00").partition(" ")
+    start, _, end = times.partition("/")
+    closeout = "1" if name in ("S1", "S2", "S3", "S6") else ""
+    return shift(name, site, start, end, revision=str(revision), withdrawn="" if said else "yes", closeout=closeout)
