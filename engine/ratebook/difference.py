@@ -44,7 +44,7 @@ def changed(books: Books) -> list[Change]:
     if before.meaning == after.meaning:
         return []
     found = []
-    for edit in _edits(entries(before), entries(after)):
+    for edit in _edits(entries(before, after), entries(after, before)):
         stretches = _stretches(_line(edit.before), _line(edit.after))
         places = (_place(edit.before, edit.after), _place(edit.after, edit.before))
         found.append(_change(edit, stretches, reach_of(edit, stretches, books), places))
@@ -90,7 +90,7 @@ def _edits(before: Entries, after: Entries, *, everything: bool = False) -> Iter
 
 
 def _differ(edit: Edit) -> bool:
-    return edit.before is None or edit.after is None or edit.before.told != edit.after.told
+    return edit.before is None or edit.after is None or not edit.before.says_the_same(edit.after)
 
 
 def _same_order(edit: Edit) -> bool:

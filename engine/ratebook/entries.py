@@ -67,17 +67,21 @@ class Point:
 class Entry:
     """One entry of the book. `lay` gives what it says over time, `point` its dated parts, `value` is what it was read into.
 
-    Both are functions, since most entries of two books are equal and are asked for neither.
+    `tell` gives the text of its meaning. All three are functions, since most entries of two books are equal and are asked for none.
     """
 
     what: str
     id: str
-    told: str
+    tell: Callable[[], str]
     lay: Callable[[], Line]
     source: Source
     provenance: Provenance
     value: object
     point: Callable[[], tuple[Point, ...]] = tuple
+
+    def says_the_same(self, other: Entry) -> bool:
+        """Whether another entry has the same meaning; equal values have, and are soonest compared."""
+        return self.value == other.value or self.tell() == other.tell()
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -106,10 +110,10 @@ ORDER = "order"
 GROUPING = "grouping"  # of terms into dated entries, which says nothing if each term says the same
 
 
-def entries(book: RuleBook) -> Entries:
-    """All entries of a book by what they are and their id."""
+def entries(book: RuleBook, beside: RuleBook | None = None) -> Entries:
+    """All entries of a book by what they are and their id; but not the rows that a book beside it has just so, of which there are many."""
     found: Entries = {}
-    for entry in _all(book):
+    for entry in _all(book, beside):
         key, number = (entry.what, entry.id), 1
         while key in found:
             number += 1
@@ -118,9 +122,9 @@ def entries(book: RuleBook) -> Entries:
     return found
 
 
-def _all(book: RuleBook) -> Iterator[Entry]:
-    apart = {
-        "tables": _tables, "accounts": _accounts, "default_terms": _default_terms, "policies": _policies, "premiums": _premiums,
+def _all(book: RuleBook, beside: RuleBook | None) -> Iterator[Entry]:
+    apart: Mapping[str, Callable[[RuleBook], Iterator[Entry]]] = {
+        "tables": partial(_tables, beside), "accounts": _accounts, "default_terms": _default_terms, "policies": _policies, "premiums": _premiums,
         "items": _items, "formulas": _formulas, "assembly": _assembly, "taxes": _taxes, "texts": _texts, "holidays": _holidays,
         "windows": _windows,
     }  # fmt: skip
@@ -182,21 +186,29 @@ def _undated(what: str, id_: str, value: object, apart: Iterable[str] = ()) -> E
     """An entry without days; what stands in `apart` has entries of its own."""
     if not is_dataclass(value):
         whole = told(value)
-        return _entry(what, id_, value, whole, lambda: ((None, {"": Part(words(value), whole)}),))
-    kept = {name: text for name, text in fields_told(value).items() if name not in apart}
-    return _entry(what, id_, value, told(kept), lambda: ((None, flat(value, apart)),))
+        return _entry(what, id_, value, lambda: whole, lambda: ((None, {"": Part(words(value), whole)}),))
+
+    def tell() -> str:
+        return told({name: text for name, text in fields_told(value).items() if name not in apart})
+
+    return _entry(what, id_, value, tell, lambda: ((None, flat(value, apart)),))
 
 
 def _dated(what: str, id_: str, value: object, start: date | None, end: date | None, parts: Callable[[], Parts]) -> Entry:
     """An entry that holds from one day to another."""
-    return _entry(what, id_, value, told(value), lambda: _span(start, end, parts()))
+    return _entry(what, id_, value, partial(told, value), lambda: _span(start, end, parts()))
 
 
 def _entry(
-    what: str, id_: str, value: object, text: str, lay: Callable[[], Line], point: Callable[[], tuple[Point, ...]] = tuple
+    what: str,
+    id_: str,
+    value: object,
+    tell: Callable[[], str],
+    lay: Callable[[], Line],
+    point: Callable[[], tuple[Point, ...]] = tuple,
 ) -> Entry:
     source, provenance = getattr(value, "source", Source("")), getattr(value, "provenance", UNKNOWN_PROVENANCE)
-    return Entry(what, id_, text, lay, source, provenance, value, point)
+    return Entry(what, id_, tell, lay, source, provenance, value, point)
 
 
 def _span(start: date | None, end: date | None, parts: Parts) -> Line:
@@ -218,7 +230,7 @@ def _order(id_: str, names: Iterable[str], source: Source) -> Entry:
     return Entry(
         ORDER,
         id_,
-        told(listed),
+        partial(told, listed),
         lambda: ((None, {"": Part(", ".join(listed), told(listed))}),),
         source,
         UNKNOWN_PROVENANCE,
@@ -229,11 +241,14 @@ def _order(id_: str, names: Iterable[str], source: Source) -> Entry:
 # --- prices -----------------------------------------------------------------------------------------------------------
 
 
-def _tables(book: RuleBook) -> Iterator[Entry]:
+def _tables(beside: RuleBook | None, book: RuleBook) -> Iterator[Entry]:
     for table in book.tables.values():
+        other = beside.tables.get(table.table) if beside is not None else None
+        known: Mapping[tuple[str, ...], RateRow] = other.rows if other is not None else {}
         yield _undated("table", table.table, table, ("rows",))
-        for row in table.rows.values():
-            yield _row(table, row)
+        for key, row in table.rows.items():
+            if known.get(key) != row:
+                yield _row(table, row)
 
 
 def _row(table: RateTable, row: RateRow) -> Entry:
@@ -244,7 +259,7 @@ def _row(table: RateTable, row: RateRow) -> Entry:
     def point() -> tuple[Point, ...]:
         return tuple(Point(each.start, told(each), each.source, each.provenance) for each in row.prices)
 
-    return _entry("price", row.id, row, row_text(row), lay, point)
+    return _entry("price", row.id, row, partial(row_text, row), lay, point)
 
 
 def _override(book: RuleBook, override: Override) -> Entry:
@@ -285,7 +300,7 @@ def _geo(site: Site) -> Entry:
     def lay() -> Line:
         return _steps((day, {"": Part(geo, told(geo))}) for day, geo in site.geo)
 
-    return _entry("geo", site.site, site, told(site.geo), lay)
+    return _entry("geo", site.site, site, partial(told, site.geo), lay)
 
 
 def _fee(fee: Fee) -> Entry:
@@ -296,7 +311,7 @@ def _fee(fee: Fee) -> Entry:
             line.append((max(day, fee.start), {"quantity": Part(str(count), told(count)), **own}))
         return (*line, (fee.end, None)) if fee.end is not None else tuple(line)
 
-    return _entry("fee", fee.id, fee, told(fee), lay)
+    return _entry("fee", fee.id, fee, partial(told, fee), lay)
 
 
 def _coupon(coupon: Coupon) -> Entry:
@@ -319,27 +334,31 @@ def _terms(book: RuleBook, level: str, said: tuple[TermsEntry, ...], source: Sou
     """Each term of a level by itself, and how they stand together in entries."""
     for name in dict.fromkeys(name for each in said for name in each.values):
         yield _term(book, level, name, [each for each in said if name in each.values])
-    more = [{key: text for key, text in fields_told(each).items() if key != "values"} for each in said]
-    grouping = told([[*map(str, rest.values()), sorted(each.values)] for each, rest in zip(said, more, strict=True)])
+
+    def grouping() -> str:
+        more = [{key: text for key, text in fields_told(each).items() if key != "values"} for each in said]
+        return told([[*rest.values(), sorted(each.values)] for each, rest in zip(said, more, strict=True)])
+
     place = said[0].source if said else source
     yield Entry(GROUPING, level, grouping, lambda: ((None, {}),), place, UNKNOWN_PROVENANCE, said)
 
 
 def _term(book: RuleBook, level: str, name: str, said: list[TermsEntry]) -> Entry:
-    values = [(each.start, told(each.values[name])) for each in said]
+    def values() -> list[tuple[date, str]]:
+        return [(each.start, told(each.values[name])) for each in said]
 
     def lay() -> Line:
         texts = (term_words(each.values[name], book.terms.get(name)) for each in said)
-        return _steps((day, {"": Part(shown, text)}) for (day, text), shown in zip(values, texts, strict=True))
+        return _steps((day, {"": Part(shown, text)}) for (day, text), shown in zip(values(), texts, strict=True))
 
     def point() -> tuple[Point, ...]:
         return tuple(
             Point(day, told([day, text]), each.places.get(name, each.source), each.provenance)
-            for (day, text), each in zip(values, said, strict=True)
+            for (day, text), each in zip(values(), said, strict=True)
         )
 
     source = said[0].places.get(name, said[0].source)
-    return Entry("term", f"{level}/{name}", told(values), lay, source, said[0].provenance, said, point)
+    return Entry("term", f"{level}/{name}", lambda: told(values()), lay, source, said[0].provenance, said, point)
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
@@ -404,13 +423,13 @@ def _texts(book: RuleBook) -> Iterator[Entry]:
         said = getattr(book.texts, name)
         line: Line = ((None, {"": Part(said or "none", text)}),)
         lay = partial(_as_it_is, line)
-        yield Entry("text", field_name(name), text, lay, book.texts.source, UNKNOWN_PROVENANCE, said)
+        yield Entry("text", field_name(name), partial(str, text), lay, book.texts.source, UNKNOWN_PROVENANCE, said)
 
 
 def _windows(book: RuleBook) -> Iterator[Entry]:
     for each in book.windows.values():
         line: Line = ((None, {"": Part(words(each), told(each))}),)
-        yield _entry("window", each.window, each, told(each), partial(_as_it_is, line))
+        yield _entry("window", each.window, each, partial(told, each), partial(_as_it_is, line))
 
 
 def _holidays(book: RuleBook) -> Iterator[Entry]:
@@ -425,7 +444,7 @@ def _holiday_set(known: HolidaySet) -> Entry:
         }
         return ((None, {**flat(known, ("name", "days")), **days}),)
 
-    return _entry("holidays", known.name, known, told(known), lay)
+    return _entry("holidays", known.name, known, partial(told, known), lay)
 
 
 def _observed(actual: date, observed: date) -> str:
@@ -466,5 +485,5 @@ def _taxes(book: RuleBook) -> Iterator[Entry]:
         yield _undated("tax-class", each.tax_class, each, ("taxes",))
         for tax in each.taxes:
             line = _steps((day, {"": Part(percent_text(rate), told(rate))}) for day, rate in tax.rates)
-            yield _entry("tax", f"{each.tax_class}/{tax.tax}", tax, told(tax), partial(_as_it_is, line))
+            yield _entry("tax", f"{each.tax_class}/{tax.tax}", tax, partial(told, tax), partial(_as_it_is, line))
         yield _order(f"{each.tax_class}/taxes", (tax.tax for tax in each.taxes), each.source)
