@@ -20,6 +20,7 @@ from engine.problems import Problem, Source
 from engine.ratebook.book import Cap, CapAmount, CapLimit, FormulaVersion, Premium, Rule, RuleBook, Site, TermValue
 from engine.ratebook.build_formulas import declared_inputs
 from engine.ratebook.build_rules import AS_WORKED
+from engine.ratebook.crossings import overrides
 from engine.ratebook.slots import holds
 from engine.ratebook.stretches import Stretch, Stretches
 from engine.ratebook.ties import can_meet
@@ -34,6 +35,23 @@ class Charge:
     total: Fraction
     told: str
     at: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the highest charge depends on beside the base price: rates of premiums, rules that may apply, ways to combine, fees, terms."""
+
+    rates: Mapping[tuple[str, str], Decimals]
+    applying: frozenset[str]
+    ways: tuple[str, ...]
+    fees: tuple[tuple[str, Fraction], ...]
+    numbers: Mapping[str, Decimals]
+    versions: Mapping[str, FormulaVersion | None]
+
+    def known_by(self) -> object:
+        """What equal settings have in common."""
+        versions = tuple(each.version if each is not None else 0 for each in self.versions.values())
+        return tuple(self.rates.items()), self.applying, self.ways, self.fees, tuple(self.numbers.items()), versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +106,18 @@ class Charges:
         self.rules: tuple[Rule, ...] = policy.rules if policy is not None else ()
         item_policy = book.policies.get("item")
         self.renamed = {rule.answer for rule in item_policy.rules} - {AS_WORKED} if item_policy is not None else set()
+        self.reads = [
+            (premium.premium, given.name)
+            for premium in book.premiums.values()
+            for given in premium.given.values()
+            if given.form == "rate"
+        ]
+        self.named = self.renamed | self._items_named()
         self._formulas: dict[str, Formula] = {}
-        self._made: dict[object, tuple[Fraction, str]] = {}
+        self._made: dict[tuple[Decimals, int], tuple[Fraction, str]] = {}
+        self._settings: dict[tuple[tuple[str, ...] | None, bool, str, str, date], tuple[Setting, int]] = {}
+        self._numbers: dict[object, int] = {}
+        self._days: dict[tuple[str, str], set[date]] = {}
         self._laid: dict[tuple[str, str, str, str], list[Stretch]] = {}
         self._sets: dict[frozenset[str], list[tuple[Premium, ...]]] = {}
 
@@ -132,14 +160,10 @@ class Charges:
 
     def moments(self, limit: CapLimit, site: Site, item: str) -> Iterator[tuple[CapAmount, date]]:
         """The days on which the cap or anything that a charge is made of begins, each with the maximum in force."""
-        days = {each.start for each in self.laid(self.book.items[item].table, site, item, "")}
-        for premium, table in self._reads():
-            days |= {each.start for each in self.laid(table, site, item, premium)}
-        levels = (self.book.default_terms, self.book.accounts[site.account].terms, site.terms)
-        days |= {entry.start for level in levels for entry in level}
-        days |= {day for rule in self.rules for day in (rule.start, rule.end) if day is not None}
-        days |= {version.start for formula in self.book.formulas.values() for version in formula.versions}
-        days |= {amount.start for amount in limit.amounts} | {day for day, _ in site.geo}
+        days = {each.start for each in self.laid(self.book.items[item].table, site, item, "")} | self._changes(
+            site, self._like(item)
+        )
+        days |= {amount.start for amount in limit.amounts}
         begins = self.stretches.begins(site)
         for day in sorted(days):
             in_force = [amount for amount in limit.amounts if amount.start <= day]
@@ -147,13 +171,30 @@ class Charges:
             if day >= begins and in_force and in_force[-1].value is not None and limit.where.get("geo", geo) == geo:
                 yield in_force[-1], day
 
-    def _reads(self) -> list[tuple[str, str]]:
-        return [
-            (premium.premium, given.name)
-            for premium in self.book.premiums.values()
-            for given in premium.given.values()
-            if given.form == "rate"
-        ]
+    def _changes(self, site: Site, item: str) -> set[date]:
+        """The days on which anything but the base price changes at a site."""
+        key = (site.site, item)
+        if key not in self._days:
+            levels = (self.book.default_terms, self.book.accounts[site.account].terms, site.terms)
+            days = {each.start for premium, table in self.reads for each in self.laid(table, site, item, premium)}
+            days |= {entry.start for level in levels for entry in level} | {day for day, _ in site.geo}
+            days |= {day for rule in self.rules for day in (rule.start, rule.end) if day is not None}
+            days |= {version.start for formula in self.book.formulas.values() for version in formula.versions}
+            self._days[key] = days
+        return self._days[key]
+
+    def _items_named(self) -> set[str]:
+        """The items that more than their base price depends on; all others are alike."""
+        tables = {table for _, table in self.reads}
+        rows = (row for name in tables if "item" in self.book.tables[name].key for row in self.book.tables[name].rows.values())
+        found = {row.key["item"] for row in rows}
+        found |= {each.item for each in overrides(self.book) if each.table in tables and each.item is not None}
+        found |= {str(value) for rule in self.rules for each in rule.when if each.column == "item" for value in each.values}
+        return found | {item for fee in self.book.assembly.fees for item in fee.of}
+
+    def _like(self, item: str) -> str:
+        """An item that something depends on, or nothing for all others."""
+        return item if item in self.named else ""
 
     def laid(self, table: str, site: Site, item: str, premium: str) -> list[Stretch]:
         """What holds at a site over the days."""
@@ -178,97 +219,85 @@ class Charges:
         base = self._value(self.book.items[item].table, site, item, "", day)
         if base is None:
             return None
-        terms = self.book.terms_on(site.site, day)
+        key = (cap.premiums, cap.fees, site.site, self._like(item), day)
+        if key not in self._settings:
+            setting = self._setting(cap, site, item, day)
+            self._settings[key] = setting, self._numbers.setdefault(setting.known_by(), len(self._numbers))
+        setting, number = self._settings[key]
+        if (base[0], number) not in self._made:
+            self._made[base[0], number] = self._made_of(base[0].fraction(), setting)
+        return Charge(*self._made[base[0], number], base[1])
+
+    def _setting(self, cap: Cap, site: Site, item: str, day: date) -> Setting:
+        """What holds at a site on a day, beside the base price."""
+        like, terms = self._like(item), self.book.terms_on(site.site, day)
         rates = {
             (premium, table): found[0]
-            for premium, table in self._reads()
-            if (found := self._value(table, site, item, premium, day)) is not None
+            for premium, table in self.reads
+            if (found := self._value(table, site, like, premium, day)) is not None
         }
+        is_known = item not in self.renamed  # else any item may be charged as it, and rules look at the one that was worked
         applying = frozenset(
             rule.id
             for rule in self.rules
-            if _may_apply(rule, site, item, terms, day, item_is_known=item not in self.renamed)
+            if _may_apply(rule, site, item, terms, day, item_is_known=is_known)
             and (cap.premiums is None or rule.answer in cap.premiums)
         )
-        ways = self._ways(site, terms, day)
-        fees = [fee for fee in (self._fees(item, terms) if cap.fees else []) if fee[1]]
-        numbers = tuple(sorted((name, str(value)) for name, value in terms.items() if isinstance(value, Decimals)))
-        key = (
-            base[0],
-            tuple(sorted((key, str(rate)) for key, rate in rates.items())),
-            applying,
-            ways,
-            tuple(fees),
-            numbers,
-            self._versions(day),
-        )
-        if key not in self._made:
-            self._made[key] = self._made_of(base[0], rates, applying, ways, fees, terms, day)
-        return Charge(*self._made[key], base[1])
+        fees = tuple(fee for fee in (self._fees(item, terms) if cap.fees else ()) if fee[1])
+        versions = {name: self._version(name, day) for name in sorted(self.book.formulas)}
+        numbers = {name: value for name, value in terms.items() if isinstance(value, Decimals)}
+        return Setting(rates, applying, self._ways(site, terms, day), fees, numbers, versions)
 
-    def _made_of(
-        self, base: Decimals, rates: Mapping[tuple[str, str], Decimals], applying: frozenset[str], ways: Sequence[str],
-        fees: Sequence[tuple[str, Fraction]], terms: Mapping[str, TermValue], day: date,
-    ) -> tuple[Fraction, str]:  # fmt: skip
+    def _made_of(self, base: Fraction, setting: Setting) -> tuple[Fraction, str]:
         """The highest total over the premiums that can meet and the ways in which they can combine."""
-        best, told = base.fraction(), [("base", base.fraction())]
-        for together in self._together(applying):
-            for way in ways:
-                parts = self._parts(base.fraction(), together, way, rates, terms, day)
-                total = base.fraction() + sum(amount for _, amount in parts)
+        best, told = base, [("base", base)]
+        for together in self._together(setting.applying):
+            for way in setting.ways:
+                parts = self._parts(base, together, way, setting)
+                total = base + sum(amount for _, amount in parts)
                 if total > best:
-                    best, told = total, [("base", base.fraction()), *parts]
+                    best, told = total, [("base", base), *parts]
         words = " + ".join(f"{name} {money(amount)}" for name, amount in told)
-        for name, share in fees:
+        for name, share in setting.fees:
             words += f", and {decimal_text(rounded(share * 10_000, 'up'), 2)}% {name}"
             best += best * share
         return best, words
 
-    def _parts(
-        self, base: Fraction, together: Sequence[Premium], way: str, rates: Mapping[tuple[str, str], Decimals],
-        terms: Mapping[str, TermValue], day: date,
-    ) -> list[tuple[str, Fraction]]:  # fmt: skip
+    def _parts(self, base: Fraction, together: Sequence[Premium], way: str, setting: Setting) -> list[tuple[str, Fraction]]:
         """What premiums that meet add to a base price: those in the price as they combine, then those on their own lines."""
         inside: list[tuple[str, Fraction]] = []
         so_far = base
         for premium in (each for each in together if each.shown == "in-price"):
-            more = self._increment(premium, so_far if way == "multiply" else base, rates, terms, day)
+            more = self._increment(premium, so_far if way == "multiply" else base, setting)
             if more > 0:
                 inside.append((premium.premium, more))
                 so_far += more
         if way == "largest" and inside:
             inside = [max(inside, key=lambda part: part[1])]
-        own = [(each.premium, self._increment(each, base, rates, terms, day)) for each in together if each.shown == "own-line"]
+        own = [(each.premium, self._increment(each, base, setting)) for each in together if each.shown == "own-line"]
         return [*inside, *(part for part in own if part[1] > 0)]
 
-    def _increment(
-        self,
-        premium: Premium,
-        base: Fraction,
-        rates: Mapping[tuple[str, str], Decimals],
-        terms: Mapping[str, TermValue],
-        day: date,
-    ) -> Fraction:
+    def _increment(self, premium: Premium, base: Fraction, setting: Setting) -> Fraction:
         """What a premium adds, rounded as its formula says; nothing where its rate is missing, which is another finding."""
-        version = self._version(premium.formula, day)
+        version, rule = setting.versions[premium.formula], self.book.formulas[premium.formula]
         given: dict[str, Fraction] = {}
         for name, source in premium.given.items():
-            number: object = source.number
+            number = source.number
             if source.form == "rate":
-                number = rates.get((premium.premium, source.name))
+                number = setting.rates.get((premium.premium, source.name))
             elif source.form == "term":
-                number = terms.get(source.name)
+                number = setting.numbers.get(source.name)
             if source.form == "base":
                 given[name] = base
-            elif isinstance(number, Decimals):
+            elif number is not None:
                 given[name] = number.fraction()
-        rule = self.book.formulas[premium.formula]
         if version is None or len(given) < len(rule.inputs):
             return Fraction(0)
-        if version.text not in self._formulas:
-            self._formulas[version.text] = parse(version.text, declared_inputs(rule.inputs))
+        text = f"{premium.formula} {version.text}"
+        if text not in self._formulas:
+            self._formulas[text] = parse(version.text, declared_inputs(rule.inputs))
         try:
-            exact = evaluate(self._formulas[version.text], given)
+            exact = evaluate(self._formulas[text], given)
         except BoundsError:
             return Fraction(0)  # a run would stop there, and charge nothing
         return Fraction(rounded(exact * 10**version.digits, version.half), 10**version.digits)
@@ -276,10 +305,6 @@ class Charges:
     def _version(self, formula: str, day: date) -> FormulaVersion | None:
         versions = self.book.formulas[formula].versions
         return next((each for each in versions if each.start <= day < (each.end or FOREVER)), None)
-
-    def _versions(self, day: date) -> tuple[int, ...]:
-        found = (self._version(name, day) for name in sorted(self.book.formulas))
-        return tuple(each.version if each is not None else 0 for each in found)
 
     # --- what can meet
 

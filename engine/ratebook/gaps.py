@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 _PLACES = ("account", "site", "geo")
+EVERY = ("*",)
 _SHOWN_MAX = 3
 _Subject = tuple[str, str]  # item, premium; empty where the table's key has none
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Days without a price of some items at some sites; of no items, where a premium lacks its rate: no activity tells whether it is due.
+    """Days without a price of some items (or `EVERY` one) at some sites; of no items, where a premium lacks its rate, for rows do not tell premiums.
 
     A gap that `is_silent` is told only if activity lies in it.
     """
@@ -78,7 +79,12 @@ def _hits(found: Iterable[Gap], activity: pl.DataFrame) -> dict[int, tuple[int, 
     names = ("gap", "site", "item", "start", "end")
     kinds = (pl.Int64, pl.String, pl.String, pl.Date, pl.Date)
     spans = pl.DataFrame(asked, schema=dict(zip(names, kinds, strict=True)), orient="row")
-    inside = activity.join(spans, on=("site", "item")).filter(pl.col("day").is_between("start", "end", closed="left"))
+    every = pl.col("item") == EVERY[0]
+    met = [
+        activity.join(spans.filter(~every), on=("site", "item")),
+        activity.join(spans.filter(every).drop("item"), on="site").select(*activity.columns, "gap", "start", "end"),
+    ]
+    inside = pl.concat(met).filter(pl.col("day").is_between("start", "end", closed="left"))
     hits: dict[int, tuple[int, str]] = {}
     for (number,), rows in inside.sort("day", "file", "row").group_by("gap", maintain_order=True):
         first = rows.head(_SHOWN_MAX).iter_rows(named=True)
@@ -91,7 +97,7 @@ def _hits(found: Iterable[Gap], activity: pl.DataFrame) -> dict[int, tuple[int, 
 
 def _before_geo(book: RuleBook) -> Iterator[Gap]:
     """Sites that have terms before their first geo, or activity. Before the first day of the book nobody has a price."""
-    opened, every = first_day(book), tuple(book.items)
+    opened = first_day(book)
     for site in (each for each in book.sites.values() if each.geo and each.geo[0][0] > opened):
         begins = site.geo[0][0]
         early = [entry for entry in site.terms if entry.start < begins]
@@ -106,7 +112,7 @@ def _before_geo(book: RuleBook) -> Iterator[Gap]:
         )
         related = ((site.source, "the site"),) if early else ()
         problem = Problem("R081", where, said, remedy, "warning", 1, related)
-        yield Gap(every, ((site.site, date.min, begins),), problem, is_silent=not early)
+        yield Gap(EVERY, ((site.site, date.min, begins),), problem, is_silent=not early)
 
 
 class _Table:

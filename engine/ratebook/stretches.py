@@ -32,9 +32,9 @@ class Stretches:
     def __init__(self, book: RuleBook) -> None:
         self.book = book
         self.first_day = first_day(book)
-        self._agreed: dict[tuple[str, str], list[Override]] = defaultdict(list)
+        self._agreed: dict[tuple[str, str, str | None, str | None], list[Override]] = defaultdict(list)
         for override in overrides(book):
-            self._agreed[override.account, override.table].append(override)
+            self._agreed[override.account, override.table, override.site, override.item].append(override)
 
     def begins(self, site: Site) -> date:
         """The first day of a site: that of its first geo, or the book's."""
@@ -49,10 +49,13 @@ class Stretches:
 
     def agreed(self, table: str, site: Site, item: str, premium: str) -> list[Override]:
         """The overrides that can hold at a site for an item and a premium, the closest first."""
+        closest = [(where, which) for where in (site.site, None) for which in ((item, None) if item else (None,))]
         mine = [
-            each for each in self._agreed[site.account, table]
-            if each.site in (None, site.site) and each.item in (None, item) and each.premium in (None, premium or None)
-        ]  # fmt: skip
+            each
+            for where, which in closest
+            for each in self._agreed.get((site.account, table, where, which), ())
+            if each.premium in (None, premium or None)
+        ]
         return sorted(mine, key=lambda each: (each.site is None, each.item is None, each.premium is None, each.start))
 
     def of_table(self, table: RateTable, site: Site, item: str, premium: str = "") -> list[Stretch]:
