@@ -792,8 +792,22 @@ def _asked(
     present = sha256(canonical_json([[file.name, _hash_of_file(file.path)] for file in files]))
     return before, after, Asked(
         issued, open_, past, activity, lambda each: read_issued(each.number, archive.get(each.body), archive.get(each.backup)), present,
-        archive, parse_day(at) if at is not None else None, full,
+        archive if space.elsewhere is None else _Unchanged(archive), parse_day(at) if at is not None else None, full,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Unchanged:
+    """What was kept in an archive that is not the workspace's own, and is only read."""
+
+    archive: FolderArchive
+
+    def kept(self, key: str) -> bytes | None:
+        """What was kept under a key."""
+        return self.archive.kept(key)
+
+    def keep(self, key: str, data: bytes) -> None:
+        """Keeps nothing."""
 
 
 def _knowledge_of_now() -> Knowledge:

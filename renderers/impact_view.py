@@ -260,7 +260,7 @@ def headline(impact: Impact, context: Context) -> str:
     """The whole report in one line, which is the status of a check, too."""
     if impact.unsound:
         count, of = len(impact.unsound), impact.checked
-        return f"UNSOUND: {count} of {of} issued documents {'is' if count == 1 else 'are'} not made again as issued"
+        return f"UNSOUND: {count} of {_documents(of, 'issued document')} {'is' if count == 1 else 'are'} not made again as issued"
     issued, opened, forward = impact.sections
     said = [_moved(impact, forward, "a month forward")]
     if lacks_estimate(impact) or not forward.periods:
@@ -297,12 +297,17 @@ def _next_month(name: str) -> str:
 def section_note(impact: Impact, section: Section) -> str:
     """What a section is over, in words."""
     if section.state == "forward" and section.documents:
-        return f"mean of {len(section.periods)} months ({periods_text(section.periods)}), {section.note}"
+        count = len(section.periods)
+        return f"{f'mean of {count} months' if count > 1 else 'one month'} ({periods_text(section.periods)}), {section.note}"
     if not section.documents:
         return section.note or (f"nothing in reach in {periods_text(section.periods)}" if section.periods else "there is none")
     there = len(section.documents)
     others = f", {section.out_of_reach} out of reach" if section.out_of_reach else ""
-    return f"{periods_text(section.periods)}: {len(section.moved)} of {there} documents in reach differ{others}"
+    return f"{periods_text(section.periods)}: {len(section.moved)} of {_documents(there)} in reach differ{others}"
+
+
+def _documents(count: int, word: str = "document") -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def computed(impact: Impact, context: Context) -> list[str]:
@@ -310,9 +315,9 @@ def computed(impact: Impact, context: Context) -> list[str]:
     same = impact.checked - len(impact.unsound)
     told = [
         f"Before: {context.before}. After: {context.after}. Both with the same engine, on the same activity.",
-        f"{impact.checked} issued documents that the change can reach were made again with the rule book before it: "
-        f"{same} of {impact.checked} are the issued ones, byte for byte.",
-        f"{impact.repriced} documents had their prices looked up anew, {impact.rated} were rated from their activity.",
+        f"Issued and in reach of the change: {_documents(impact.checked)}. Made again with the rule book before it, "
+        f"{same} of {impact.checked} are what was issued, byte for byte.",
+        f"Only prices were looked up anew for {_documents(impact.repriced)}; rated from activity: {_documents(impact.rated)}.",
         "The three sums are never added up: the first is corrected on later invoices, the second is not billed yet, "
         "the third is an estimate.",
     ]

@@ -155,7 +155,7 @@ def test_a_page_tells_everything() -> None:
     for each in (
         headline(sample(), told()), "main (91c02be) → rates-2027 (4fe3a17)", "edited by Dana Ortiz", "price geo-base:NYC/RN 68.00 -> 70.00 (+2.9%)",
         "contract 2027, clause 4", "2026-09-01: 70.00", "own override 66.00 wins at mercy-north (rates/accounts/mercy.yaml:5)",
-        "fees, coupons and limits that follow -10.00", "2 of 2 are the issued ones, byte for byte.", "passed issued: +10.00 USD (+0.7%) within 5%",
+        "fees, coupons and limits that follow -10.00", "2 of 2 are what was issued, byte for byte.", "passed issued: +10.00 USD (+0.7%) within 5%",
         "within reach, and no line of it differs",
     ):  # fmt: skip
         assert each in text

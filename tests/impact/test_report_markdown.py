@@ -67,8 +67,8 @@ def test_what_was_compared_is_told() -> None:
     text = shown(sample())
 
     assert r"Before: main \(91c02be\). After: rates-2027 \(4fe3a17\)." in text
-    assert "2 of 2 are the issued ones, byte for byte." in text
-    assert "2 documents had their prices looked up anew, 1 were rated" in text
+    assert "2 of 2 are what was issued, byte for byte." in text
+    assert "Only prices were looked up anew for 2 documents; rated from activity: 1 document." in text
 
 
 def test_a_failed_gate_stands_out() -> None:
@@ -90,7 +90,7 @@ def test_unsound_stands_above_all_figures() -> None:
     bad = document("bayview", "2026-10", 100, 100, unsound="the base side does not make it")
     lines = shown(report(section("issued", bad), checked=1, unsound=(bad,))).splitlines()
 
-    assert lines[1] == "### UNSOUND: 1 of 1 issued documents is not made again as issued"
+    assert lines[1] == "### UNSOUND: 1 of 1 issued document is not made again as issued"
     assert "> - **DRAFT-bayview-2026-10**: the base side does not make it" in lines[:7]
     assert "| | before | after | change | |" in lines[7:]
 

@@ -38,7 +38,7 @@ def test_the_sums_are_those_of_the_documents_in_reach() -> None:
     assert line_of(text, "Issued invoices").endswith(
         "1,500.00 1,510.00 +10.00 (+0.7%) USD 2026-10: 1 of 2 documents in reach differ, 4 out of reach"
     )
-    assert line_of(text, "Open period").endswith("400.00 404.00 +4.00 (+1.0%) USD 2026-11: 1 of 1 documents in reach differ")
+    assert line_of(text, "Open period").endswith("400.00 404.00 +4.00 (+1.0%) USD 2026-11: 1 of 1 document in reach differ")
 
 
 def test_the_estimate_is_the_mean_of_a_month_rounded_half_up() -> None:
@@ -128,7 +128,7 @@ def test_unsound_comes_first_with_the_reason_for_each_document() -> None:
     bad = document("bayview", "2026-10", 100, 110, unsound=why)
     first, second, third, *_ = shown(report(section("issued", bad), checked=1, unsound=(bad,))).splitlines()
 
-    assert first == "UNSOUND: 1 of 1 issued documents is not made again as issued"
+    assert first == "UNSOUND: 1 of 1 issued document is not made again as issued"
     assert second == f"  DRAFT-bayview-2026-10: {why}"
     assert third == "The figures below cannot be relied on."
 
