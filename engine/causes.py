@@ -51,8 +51,8 @@ class Cause:
 class Concern:
     """What is asked about: lines of one key, as issued and as they should be.
 
-    `first` and `last` are the days on which the activity behind them can be dated. A line that is `made` of others or of a window has no
-    activity of its own: whatever moves the account in the period `start` to `end` can move it.
+    `first` and `last` are the days on which the activity behind them can be dated. A line that is `made` of others or of a window, or whose
+    share of a tax alone differs, is moved by whatever moves the account in the period `start` to `end`.
     """
 
     account: str
@@ -111,8 +111,8 @@ def causes_of(
     told = [(change.reach, _rule_cause(change, origin_of)) for change in changes]
 
     def causes(concern: Concern) -> tuple[Cause, ...]:
-        found = [cause for reach, cause in told if _reaches(reach, concern)]
-        found += [each.cause() for each in moved if _bears_on(each, concern, sums=sums)]
+        found = [cause for reach, cause in told if reaches(reach, concern)]
+        found += [each.cause() for each in moved if bears_on(each, concern, sums=sums)]
         return tuple(found) or rows_compared(concern)
 
     return causes
@@ -213,7 +213,8 @@ def _revision(cells: Cells) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _reaches(reach: Reach, concern: Concern) -> bool:
+def reaches(reach: Reach, concern: Concern) -> bool:
+    """Whether a change of some reach can have moved what is asked about."""
     if concern.made:
         mine = reach.accounts is None or concern.account in reach.accounts
         return mine and not reach.is_empty and _meet(reach, concern.start, concern.end)
@@ -227,7 +228,8 @@ def _meet(reach: Reach, start: date, end: date) -> bool:
     return (reach.start is None or reach.start < end) and (reach.end is None or start < reach.end)
 
 
-def _bears_on(moved: Moved, concern: Concern, *, sums: bool) -> bool:
+def bears_on(moved: Moved, concern: Concern, *, sums: bool) -> bool:
+    """Whether a row that moved can have moved what is asked about."""
     if concern.made:
         return moved.account == concern.account
     if moved.row in concern.before or moved.row in concern.after:

@@ -190,5 +190,6 @@ def _corrected(part: Corrected) -> dict[str, Json]:
         "was": part.was,
         "is": part.now,
         "difference": part.now - part.was,
+        "tax": part.tax,
         "causes": [cause.canonical() for cause in part.causes],
     }

@@ -36,7 +36,10 @@ class CorrectionError(InforceError):
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """What a correction changes for one thing that is billed: its lines on the document, what they were and are in minor units, and why."""
+    """What a correction changes for one thing that is billed: its lines on the document, what they were and are in minor units, and why.
+
+    `tax` is how much more tax there is on it.
+    """
 
     lines: tuple[int, ...]
     corrects: tuple[Place, ...]
@@ -44,6 +47,7 @@ class Corrected:
     description: str
     was: int
     now: int
+    tax: int
     causes: tuple[Cause, ...]
 
 
@@ -193,7 +197,7 @@ def _live(issued: Sequence[IssuedInvoice]) -> list[_Line]:
     return list(bill.values())
 
 
-def _figures(line: LineItem) -> Hashable:
+def _figures(line: LineItem) -> tuple[Hashable, ...]:
     """What two lines of one key must agree in to be equal; 8 hours and 8.00 hours do."""
     return line.quantity.fraction(), line.price.fraction(), line.amount, line.tax_rate, line.tax
 
@@ -313,15 +317,24 @@ def _concern(group: _Group, account: str, period: Period) -> Concern:
     return Concern(
         account, first.section, first.item, min(line.item.service_from for line in every) - timedelta(days=int(early)),
         max(line.item.service_to for line in every), period.start, period.end,
-        any(name.startswith(_MADE) for line in every for name in line.rows["component"]),
+        _is_made(group),
         _row_ids(group.reversed), _row_ids(group.billed), frozenset(name for line in every for name in line.rows["worker"] if name),
     )  # fmt: skip
+
+
+def _is_made(group: _Group) -> bool:
+    """Whether lines follow from others: made of them, or given another share of a tax that is rounded for all of them."""
+    sides = (Counter(_figures(line.item)[:3] for line in side) for side in (group.reversed, group.billed))
+    components = {name for line in (*group.reversed, *group.billed) for name in line.rows["component"]}
+    return any(name.startswith(_MADE) for name in components) or next(sides) == next(sides)
 
 
 def _told(group: _Group, lines: tuple[int, ...], why: tuple[Cause, ...]) -> Corrected:
     first = (group.billed or group.reversed)[0].item
     was, now = (sum(line.item.amount for line in side) for side in (group.reversed, group.billed))
-    return Corrected(lines, tuple(line.place for line in group.reversed), first.section, first.description, was, now, why)
+    taxes = [sum(line.item.tax or 0 for line in side) for side in (group.reversed, group.billed)]
+    corrects = tuple(line.place for line in group.reversed)
+    return Corrected(lines, corrects, first.section, first.description, was, now, taxes[1] - taxes[0], why)
 
 
 # --- taxes ------------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,13 @@ def render_corrections(made: Sequence[Correction], period: Period, known: str) -
     for each in made:
         lines += [*_document(each, causes), ""]
     for cause, place in causes.items():
-        lines += wrap(visible(_because(cause)), _WIDTH, initial_indent=f"{f'[{place}]':<6}", subsequent_indent=" " * 6, break_on_hyphens=False)
+        lines += wrap(
+            visible(_because(cause)),
+            _WIDTH,
+            initial_indent=f"{f'[{place}]':<6}",
+            subsequent_indent=" " * 6,
+            break_on_hyphens=False,
+        )
     return "\n".join([*lines, "", *_totals(made)])
 
 
@@ -48,7 +54,9 @@ def _document(correction: Correction, causes: Mapping[Cause, int]) -> Iterator[s
         figures = (invoice.money(part.was), invoice.money(part.now), _signed(part.now - part.was, invoice.digits))
         issued = [f"{number.removeprefix(stem).removeprefix('-')}#{line}" for number, line in part.corrects] or ["-"]
         numbers = [f"[{causes[cause]}]" for cause in part.causes]
-        yield from _rows(f"  {_numbers(part.lines)}", issued, visible(f"{part.section}, {part.description}"), figures, numbers)
+        only = f" (tax {_signed(part.tax, invoice.digits)})" if part.tax and part.was == part.now else ""
+        what = visible(f"{part.section}, {part.description}{only}")
+        yield from _rows(f"  {_numbers(part.lines)}", issued, what, figures, numbers)
     if invoice.tax:
         yield _row("", "", "tax", ("", "", _signed(invoice.tax, invoice.digits)), "")
     yield _row("", "", "total", ("", "", _signed(invoice.total, invoice.digits)), invoice.currency)
