@@ -1,6 +1,6 @@
 """Findings as they are printed."""
 
-from engine.findings import render, render_json
+from engine.findings import render, render_github, render_json
 from engine.problems import Problem, Source
 
 PATH = "rates/geo/us-ca.yaml"
@@ -145,4 +145,20 @@ def test_json_tells_everything() -> None:
             "help": "Keep one",
             "related": [{"path": "a", "line": 1, "column": 1, "message": "the first"}],
         }
+    ]
+
+
+def test_github_is_told_in_workflow_commands() -> None:
+    """As its documentation asks: `%`, CR and LF escaped everywhere, `:` and `,` in properties, too."""
+    odd = "rates/a,b:c%.yaml"
+    first = (Source(PATH, 2, 21), "the first")
+    problems = [
+        Problem("R034", Source(PATH, 4, 9), "70 % of\r\nwhat: a, b", "Write 70.00", "warning", 4, (first,)),
+        Problem("R036", Source(odd), "there is no such file", "Add it"),
+    ]
+
+    assert render_github(problems).split("\n") == [
+        "::error file=rates/a%2Cb%3Ac%25.yaml,title=R036::there is no such file. Add it.",
+        "::warning file=rates/geo/us-ca.yaml,line=4,col=9,endColumn=13,title=R034::"
+        "70 %25 of%0D%0Awhat: a, b. Write 70.00.%0Arates/geo/us-ca.yaml:2:21: the first",
     ]
