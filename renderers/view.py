@@ -105,6 +105,11 @@ class View:
     backup_statement: str
     body_sha256: str
 
+    @property
+    def names_workers(self) -> bool:
+        """Whether the backup has a column of workers: not where nobody worked."""
+        return any(row.worker for backing in self.backing for row in backing.rows)
+
 
 def view(document: Document) -> View:
     """The document for people; refuses one whose backup rows do not add up to its lines."""

@@ -22,7 +22,7 @@ from engine.replay import documents
 from engine.steps.rate import Rater
 from engine.worked_bills import run_worked_bills
 from examples.telecom.make_activity import activity_files
-from renderers import invoice_text
+from renderers import invoice_html, invoice_text
 from tests.workspaces import ROOT
 
 FOLDER = ROOT / "examples" / "telecom"
@@ -178,6 +178,12 @@ def test_the_detailed_report_tells_each_call_of_the_month_it_was_ordered_for() -
     assert told("2026-11", "harrow-print") == {"", "connection"}
     assert told("2026-10", "cote-vins") == {"", "connection"}
     assert all(note.startswith("called ") for note in told("2026-11", "kestrel-taxis"))
+
+
+def test_a_backup_where_nobody_worked_has_no_column_of_workers() -> None:
+    page = invoice_html.render(document("2026-10", "harrow-print"))
+    assert b">Worker<" not in page
+    assert b"called 33199005610, seconds 754" in page
 
 
 def test_what_the_accounts_pay_in_each_month() -> None:
