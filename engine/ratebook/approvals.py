@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from engine.problems import Severity, Source, nearest
+from engine.ratebook.files import belongs
 from engine.ratebook.forms import Findings, Node, read_forms
 
 STEPS = ("collect", "rate", "assemble", "check", "approve", "publish", "send", "settle")
@@ -188,7 +189,7 @@ def _require_each_step(owners: Sequence[Ownership], form: Node, found: Findings)
 def _refuse_empty_patterns(form: Node, paths: Sequence[str], found: Findings) -> None:
     for line in form.list("owners"):
         for each in (line["files"].entries() or (line["files"],)) if "files" in line else ():
-            if each.text.startswith(("rates/", "rules/")) and not any(_pattern(each.text).fullmatch(path) for path in paths):
+            if belongs(each.text) and not any(_pattern(each.text).fullmatch(path) for path in paths):
                 said = f"no file of the rule book matches `{each.text}`"
                 found.add("R114", each, said, "Correct the pattern, or remove it", warning=True)
 
