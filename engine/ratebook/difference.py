@@ -5,19 +5,18 @@ Empty if and only if the books mean the same: how they are written, and in which
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import date
 from typing import TypeAlias
 
 from engine.problems import Source
 from engine.ratebook.book import UNKNOWN_PROVENANCE, Provenance, RuleBook
 from engine.ratebook.changes import EVERYTHING, Case, Change, Difference, Reach, Shield, Stretch
-from engine.ratebook.entries import GROUPING, ORDER, Edit, Entries, Entry, Line, Parts, entries
+from engine.ratebook.entries import GROUPING, ORDER, Edit, Entries, Entry, entries
 from engine.ratebook.formula_changes import with_figures
+from engine.ratebook.lines import line_of, on, said_otherwise, stretches
 from engine.ratebook.policy_changes import with_cases
-from engine.ratebook.price_changes import with_shields
+from engine.ratebook.price_changes import with_charged, with_shields
 from engine.ratebook.reach import Books, reach_of
 
 __all__ = ["Case", "Change", "Difference", "Reach", "Shield", "Stretch", "changed", "difference", "difference_on"]
@@ -28,14 +27,17 @@ _RANK = (
 )  # fmt: skip
 _SAME_EFFECT = "it says the same on every day, in other entries than before"
 Place: TypeAlias = "tuple[Source, Provenance] | None"
-_NOTHING_SAID: Line = ((None, None),)
 
 
-def difference(before: RuleBook, after: RuleBook) -> Difference:
-    """All changes from one rule book to another, each with its days, its reach, and cases that are decided otherwise."""
+def difference(before: RuleBook, after: RuleBook, *, charged: bool = False) -> Difference:
+    """All changes from one rule book to another, each with its days, its reach, and cases that are decided otherwise.
+
+    With `charged` also the base price that each site is charged, before and after, by whichever entry.
+    """
     books = Books(before, after)
     found = with_figures(with_shields(changed(books), books), before, after)
-    return Difference(tuple(with_cases(found, before, after)))
+    found = with_cases(found, before, after)
+    return Difference(tuple(with_charged(found, books) if charged else found))
 
 
 def changed(books: Books) -> list[Change]:
@@ -45,9 +47,9 @@ def changed(books: Books) -> list[Change]:
         return []
     found = []
     for edit in _edits(entries(before, after), entries(after, before)):
-        stretches = _stretches(_line(edit.before), _line(edit.after))
+        differing = stretches(line_of(edit.before), line_of(edit.after))
         places = (_place(edit.before, edit.after), _place(edit.after, edit.before))
-        found.append(_change(edit, stretches, reach_of(edit, stretches, books), places))
+        found.append(_change(edit, differing, reach_of(edit, differing, books), places))
     if not found:  # the meaning differs in a way that no entry tells
         found = [Change("book", "book", (), None, None, UNKNOWN_PROVENANCE, EVERYTHING, notes=(_SAME_EFFECT,))]
     return found
@@ -57,8 +59,8 @@ def difference_on(before: RuleBook, day_before: date, after: RuleBook, day_after
     """What is in force in one book on one day and otherwise in another (or the same) on another; what has no days is compared, too."""
     found = []
     for edit in _edits(entries(before), entries(after), everything=True):
-        first, last = _on(_line(edit.before), day_before), _on(_line(edit.after), day_after)
-        said = _said(first[1], last[1])
+        first, last = on(line_of(edit.before), day_before), on(line_of(edit.after), day_after)
+        said = said_otherwise(first[1], last[1])
         if said is not None:
             places = (_place_on(edit.before, day_before), _place_on(edit.after, day_after))
             found.append(_change(edit, (Stretch(last[0], last[2], *said),), EVERYTHING, places))
@@ -99,17 +101,17 @@ def _same_order(edit: Edit) -> bool:
     return [name for name in first if name in last] == [name for name in last if name in first]
 
 
-def _change(edit: Edit, stretches: tuple[Stretch, ...], reach: Reach, places: tuple[Place, Place]) -> Change:
+def _change(edit: Edit, differing: tuple[Stretch, ...], reach: Reach, places: tuple[Place, Place]) -> Change:
     first, last = places
     return Change(
         what="terms" if edit.what == GROUPING else edit.what,
         id=edit.id,
-        stretches=stretches,
+        stretches=differing,
         before=None if first is None else first[0],
         after=None if last is None else last[0],
         provenance=(last or first or (None, UNKNOWN_PROVENANCE))[1],
         reach=reach,
-        notes=() if stretches else (_SAME_EFFECT,),
+        notes=() if differing else (_SAME_EFFECT,),
     )
 
 
@@ -128,56 +130,3 @@ def _place_on(entry: Entry | None, day: date) -> Place:
         return None
     held = [point for point in entry.points if point.start <= day]
     return (held[-1].source, held[-1].provenance) if held else (entry.source, entry.provenance)
-
-
-# --- lines compared ---------------------------------------------------------------------------------------------------
-
-
-def _line(entry: Entry | None) -> Line:
-    return _NOTHING_SAID if entry is None else entry.lay()
-
-
-def _stretches(before: Line, after: Line) -> tuple[Stretch, ...]:
-    """The days on which two lines say different things."""
-    days = sorted({day or date.min for line in (before, after) for day, _ in line})
-    found: list[Stretch] = []
-    ends: Sequence[date | None] = [*days[1:], None]
-    for day, end in zip(days, ends, strict=True):
-        said = _said(_on(before, day)[1], _on(after, day)[1])
-        if said is None:
-            continue
-        start = None if day == date.min else day
-        if found and found[-1].end == day and (found[-1].before, found[-1].after) == said:
-            found[-1] = replace(found[-1], end=end)
-        else:
-            found.append(Stretch(start, end, *said))
-    return tuple(found)
-
-
-def _on(line: Line, day: date) -> tuple[date | None, Parts | None, date | None]:
-    """What a line says on a day, and from which day to which."""
-    starts = [start or date.min for start, _ in line]
-    place = bisect_right(starts, day) - 1
-    end = line[place + 1][0] if place + 1 < len(line) else None
-    return line[place][0], line[place][1], end
-
-
-def _said(before: Parts | None, after: Parts | None) -> tuple[str | None, str | None] | None:
-    """What differs in words before and after; None if nothing does."""
-    if before is None or after is None:
-        return None if before is after else (_whole(before), _whole(after))
-    names = sorted(name for name in before.keys() | after.keys() if _part(before, name) != _part(after, name))
-    return (_named(before, names), _named(after, names)) if names else None
-
-
-def _part(parts: Parts, name: str) -> str | None:
-    return parts[name].told if name in parts else None
-
-
-def _whole(parts: Parts | None) -> str | None:
-    return None if parts is None else _named(parts, [name for name, part in parts.items() if not part.tacit])
-
-
-def _named(parts: Parts, names: Sequence[str]) -> str:
-    said = [f"{name} {parts[name].words if name in parts else 'none'}".strip() for name in names]
-    return ", ".join(said)

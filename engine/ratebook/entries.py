@@ -254,7 +254,9 @@ def _tables(beside: RuleBook | None, book: RuleBook) -> Iterator[Entry]:
 def _row(table: RateTable, row: RateRow) -> Entry:
     def lay() -> Line:
         said = ((price.start, price_words(price, table), price) for price in row.prices)
-        return _steps((start, None if text is None else {"": Part(text, told(price))}) for start, text, price in said)
+        return _steps(
+            (start, None if text is None else {"": Part(text, told([price.value, price.scheme]))}) for start, text, price in said
+        )
 
     def point() -> tuple[Point, ...]:
         return tuple(Point(each.start, told(each), each.source, each.provenance) for each in row.prices)

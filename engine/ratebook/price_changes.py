@@ -1,15 +1,18 @@
-"""What keeps a changed price from being charged: the overrides that stand instead of it, where and for how long."""
+"""What is charged when a price changes: the overrides that stand instead of it, and the base price of each site and item over time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from engine.dates import FOREVER
-from engine.ratebook.book import Override, Provenance, RuleBook, Site
+from engine.problems import Source
+from engine.ratebook.book import UNKNOWN_PROVENANCE, Override, Provenance, RateRow, RateTable, RuleBook, Site
 from engine.ratebook.changes import Change, Shield
-from engine.ratebook.reach import Books
+from engine.ratebook.entries import Line, Part
+from engine.ratebook.lines import stretches
+from engine.ratebook.reach import Books, Days
 from engine.ratebook.words import figure_words, price_words
 
 
@@ -74,37 +77,87 @@ class Charged:
 
     price: str
     by: str
+    source: Source
     provenance: Provenance
 
 
-def effective(book: RuleBook, day: date) -> dict[tuple[str, str], Charged]:
-    """The base price that is charged on a day for each site and item that has one whose key is item and place alone."""
-    found = {}
-    for site in book.sites.values():
-        for item in book.items.values():
-            charged = _charged(book, site, item.item, item.table, day) if item.table else None
-            if charged is not None:
-                found[site.site, item.item] = charged
-    return found
+def with_charged(changes: Sequence[Change], books: Books) -> list[Change]:
+    """The changes, and for each site and item whose base price they can move what is charged before and after, override or not."""
+    moving = [each for each in changes if each.what in ("price", "override", "geo") and not each.reach.is_empty]
+    pairs = {pair for each in moving for pair in _pairs(each, books)}
+    return [*changes, *(found for pair in sorted(pairs) if (found := _moved(*pair, books)) is not None)]
 
 
-def _charged(book: RuleBook, site: Site, item: str, name: str, day: date) -> Charged | None:
-    """Site override, else account override (each with item first), else the row of the site's geo."""
-    table = book.tables[name]
-    mine = [
-        each
-        for each in book.accounts[site.account].overrides
-        if each.table == name and each.site in (None, site.site) and each.item in (None, item) and each.premium is None
-        and each.start <= day < (each.end or FOREVER)
-    ]  # fmt: skip
+def _pairs(change: Change, books: Books) -> Iterator[tuple[str, str]]:
+    """The sites and items that a change reaches, where both books have them."""
+    one, two = books.both
+    for site in change.reach.sites if change.reach.sites is not None else books.sites:
+        for item in change.reach.items if change.reach.items is not None else one.items.keys() | two.items.keys():
+            if all(site in book.sites and item in book.items and book.items[item].table for book in books.both):
+                yield site, item
+
+
+def _moved(site: str, item: str, books: Books) -> Change | None:
+    one, two = books.both
+    differing = stretches(_line(one, site, item), _line(two, site, item))
+    if not differing:
+        return None
+    start, end = differing[0].start, differing[-1].end
+    first, last = (charged_on(book, site, item, start or date.min) for book in books.both)
+    reach = books.priced(frozenset({site}), books.recorded({item}), Days(start, end), price_only=False)
+    return Change(
+        what="charged",
+        id=f"{site}/{item}",
+        stretches=differing,
+        before=first.source if first is not None else None,
+        after=last.source if last is not None else None,
+        provenance=last.provenance if last is not None else UNKNOWN_PROVENANCE,
+        reach=reach,
+        notes=(f"by {last.by}",) if last is not None else (),
+    )
+
+
+def _line(book: RuleBook, site: str, item: str) -> Line:
+    """What is charged over time."""
+    where, table = book.sites[site], book.tables[book.items[item].table]
+    days = {day for day, _ in where.geo}
+    days |= {day for each in _agreed(book, where, item) for day in (each.start, each.end) if day is not None}
+    days |= {
+        price.start for geo in {geo for _, geo in where.geo} for row in _rows(table, where, geo, item) for price in row.prices
+    }
+    said = [(day, charged_on(book, site, item, day)) for day in sorted(days)]
+    return ((None, None), *((day, None if each is None else {"": Part(each.price, each.price)}) for day, each in said))
+
+
+def charged_on(book: RuleBook, site: str, item: str, day: date) -> Charged | None:
+    """What is charged on a day: site override, else account override (each with item first), else the row of the site's geo."""
+    where, table = book.sites[site], book.tables[book.items[item].table]
+    mine = [each for each in _agreed(book, where, item) if each.start <= day < (each.end or FOREVER)]
     if mine:
         nearest = min(mine, key=lambda each: (each.site is None, each.item is None))
-        return Charged(figure_words(nearest.value, table), nearest.id, nearest.provenance)
-    geo = next((geo for start, geo in reversed(site.geo) if start <= day), "")
+        return Charged(figure_words(nearest.value, table), nearest.id, nearest.source, nearest.provenance)
+    geo = next((geo for start, geo in reversed(where.geo) if start <= day), "")
+    for row in _rows(table, where, geo, item):
+        price = next((each for each in reversed(row.prices) if each.start <= day), None)
+        text = price_words(price, table) if price is not None else None
+        if price is not None and text is not None:
+            return Charged(text, row.id, price.source, price.provenance)
+    return None
+
+
+def _agreed(book: RuleBook, site: Site, item: str) -> list[Override]:
+    """The overrides of a base price at a site."""
+    table = book.items[item].table
+    return [
+        each
+        for each in book.accounts[site.account].overrides
+        if each.table == table and each.premium is None and each.site in (None, site.site) and each.item in (None, item)
+    ]
+
+
+def _rows(table: RateTable, site: Site, geo: str, item: str) -> Iterator[RateRow]:
+    """The row of a table for a place and an item, if its key has nothing else."""
     says = {"account": site.account, "site": site.site, "geo": geo, "item": item}
-    if not says.keys() >= set(table.key):
-        return None
-    row = table.rows.get(tuple(says[column] for column in table.key))
-    price = next((each for each in reversed(row.prices) if each.start <= day), None) if row is not None else None
-    text = price_words(price, table) if price is not None else None
-    return Charged(text, row.id, price.provenance) if row is not None and price is not None and text is not None else None
+    row = table.rows.get(tuple(says.get(column, "") for column in table.key))
+    if row is not None and says.keys() >= set(table.key):
+        yield row

@@ -48,7 +48,8 @@ _OWN_OF_ACCOUNT = {
 def reach_of(edit: Edit, stretches: Sequence[Stretch], books: Books) -> Reach:
     """Which activity an edited entry can move."""
     find = _REACHES.get(edit.what)
-    return find(edit, _days(stretches), books) if find is not None else EVERYTHING
+    days = _NO_DAYS if edit.what == "price" and not stretches else _days(stretches)
+    return find(edit, days, books) if find is not None else EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ class Days:
             return self
         start = None if self.start is None else _window(self.start, _MONTHS[over])[0]
         return Days(start, None if self.end is None else _window(_moved(self.end, -1), _MONTHS[over])[1])
+
+
+_NO_DAYS = Days(FOREVER, date.min)  # of a price that is said anew; the days on which it is are added
 
 
 class Books:
@@ -217,8 +221,13 @@ def _price(edit: Edit, days: Days, books: Books) -> Reach:
     same_days = len(rows) == 2 and [(p.start, p.value is None) for p in rows[0].prices] == [
         (p.start, p.value is None) for p in rows[1].prices
     ]
+    plain = all(price.scheme == PLAIN for row in rows for price in row.prices)
+    if days == _NO_DAYS and not plain:  # words of tiers and percentages leave out digits
+        days = Days(None, None)
     for day, _ in starts[0] ^ starts[1] if len(rows) == 2 else set[tuple[date, bool]]():
         days = days.with_day(day)
+    if days == _NO_DAYS:
+        days = Days(None, None)
     if sites is not None:
         sites -= books.shielded(sites, items, rows[0], name, days)
     cuts_nothing = same_days or (books.by_start and not books.has_fees)

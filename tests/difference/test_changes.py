@@ -12,7 +12,7 @@ from engine.ratebook.book import RuleBook
 from engine.ratebook.build import build
 from engine.ratebook.changes import Case, Change, Difference, Stretch
 from engine.ratebook.difference import difference, difference_on
-from engine.ratebook.price_changes import effective
+from engine.ratebook.price_changes import charged_on
 from tests.sample_book import sample_texts
 
 GEO, ACME, BETA, BILLABLE = "rates/geo-base.yaml", "rates/accounts/acme.yaml", "rates/accounts/beta.yaml", "rules/billable.yaml"
@@ -93,11 +93,32 @@ def test_an_override_that_ends_later_differs_on_those_days() -> None:
 
 
 def test_what_is_charged_is_the_override_where_there_is_one() -> None:
-    one, other = (effective(book(), day) for day in (date(2026, 10, 15), date(2026, 10, 16)))
+    one, other = (charged_on(book(), "acme-east", "ICU", day) for day in (date(2026, 10, 15), date(2026, 10, 16)))
+    west = charged_on(book(), "acme-west", "ICU", date(2026, 10, 15))
 
-    assert (one["acme-east", "ICU"].price, one["acme-east", "ICU"].by) == ("96.00", "acme:icu-surge")
-    assert other["acme-east", "ICU"].by == "geo-base:NYC/ICU"
-    assert other["acme-west", "ICU"].by == "geo-base:LA/ICU"
+    assert one is not None
+    assert other is not None
+    assert west is not None
+    assert (one.price, one.by, other.by, west.by) == ("96.00", "acme:icu-surge", "geo-base:NYC/ICU", "geo-base:LA/ICU")
+
+
+def test_what_is_charged_differs_on_both_sides_of_an_override_alone() -> None:
+    price = book().tables["geo-base"].rows["NYC", "ICU"].prices[-1]
+    found = difference(book(), book((GEO, f"{price.start}: {price.value}", f"{price.start}: 179.00")), charged=True)
+
+    east = next(each for each in found.changes if each.id == "acme-east/ICU")
+    assert [(each.start, each.end, each.before, each.after) for each in east.stretches] == [
+        (price.start, date(2026, 10, 1), str(price.value), "179.00"),
+        (date(2026, 10, 16), None, str(price.value), "179.00"),
+    ]
+
+
+def test_a_price_that_is_said_anew_reaches_the_days_around_it_and_cuts() -> None:
+    """80.00 from 2024-01-01 is said again from 2025-06-01: no figure differs, but shifts over that midnight are cut."""
+    found = only((GEO, "2024-01-01: 80.00", "2024-01-01: 80.00\n      2025-06-01: 80.00"))
+
+    assert found.stretches == ()
+    assert (found.reach.start, found.reach.end, found.reach.price_only) == (date(2025, 5, 28), date(2025, 6, 2), False)
 
 
 @pytest.mark.parametrize(
