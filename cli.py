@@ -378,6 +378,7 @@ def diff(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="PATH|ID", help="Only changes whose file or id begins so (repeatable).")
     ] = None,
+    charged: Annotated[bool, typer.Option("--charged", help="Also the base price of each site and item, override or not.")] = False,
     form: Annotated[DifferenceFormat, typer.Option("--format", help="How differences are printed.")] = DifferenceFormat.human,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if there are differences.")] = False,
@@ -389,9 +390,11 @@ def diff(
     named, days = list(refs or ()), [parse_day(each) for each in at or ()]
     if len(named) > 2 or len(days) > 2:
         _refuse("name at most two commits, and at most two days with --at")
+    if charged and days:
+        _refuse("--charged compares all days; leave out --at")
     before, after = _two_books(workspace, named, one=len(days) == 2)
     with _working("comparing the rule books"):
-        found = difference_on(before, days[0], after, days[-1]) if days else difference(before, after)
+        found = difference_on(before, days[0], after, days[-1]) if days else difference(before, after, charged=charged)
     found = found.only(only or ())
     if as_json or form is DifferenceFormat.json:
         import json
