@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from engine.ratebook.approvals import STEPS, Approvals, approvals_in
 from engine.ratebook.build import build, problems_in
 from engine.ratebook.crosscheck import check
 from tests.sample_book import sample_files
+from tests.workspaces import ROOT
 
 PATH = "rules/approvals.yaml"
 TEXT = """\
@@ -144,3 +147,12 @@ def test_whoever_approves_an_entry_is_among_the_people() -> None:
     )
     assert problem.remedy == "Did you mean 'm.lee'?"
     assert [each for each in check({path: data for path, data in wrong.items() if path != PATH}) if each.code == "R104"] == []
+
+
+@pytest.mark.parametrize("page", ["approvals.md", "rule-book.md"])
+def test_the_file_on_the_page_is_one(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    [shown] = re.findall(r"```yaml\n(format: 1\nkind: approvals\n.*?)```", text, re.DOTALL)
+
+    assert [each for each in found(shown) if not each.startswith("warning[R114]")] == []
+    assert approvals(shown).person("D. Ortiz") == "d.ortiz"
