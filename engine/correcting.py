@@ -11,7 +11,7 @@ import polars as pl
 from engine.bulk.assembled import Assembled
 from engine.bulk.issued_invoice import IssuedInvoice, read_issued
 from engine.canonical import Json
-from engine.causes import Causes, Origin, causes_of, moved_rows
+from engine.causes import Cause, Causes, Concern, Origin, causes_of, moved_rows
 from engine.corrections import Corrected, Correction, corrections
 from engine.dates import Period
 from engine.invoice import Document, Seal
@@ -70,16 +70,14 @@ def correct(
     there: Standing, replayed: Sequence[Assembled], period: Period, book: RuleBook, causes_since: Callable[[Since], Causes]
 ) -> tuple[Correction, ...]:
     """The corrections that bring what was issued to a replay by `book`; `causes_since` says why, by what was known before."""
-    made: list[Correction] = []
     credit_notes = {name for name, account in book.accounts.items() if account.credit_notes}
-    covered = [each for each in replayed if there.covers(each.invoice.account)]
-    accounts = sorted({each.invoice.account for each in there.invoices} | {each.invoice.account for each in covered})
     earliest = min(there.known.values(), key=lambda since: since[1] or 0, default=(None, None))
-    for account in accounts:
-        mine = [each for each in there.invoices if each.invoice.account == account]
-        wanted = [each for each in covered if each.invoice.account == account]
-        made += corrections(mine, wanted, period, causes_since(there.known.get(account, earliest)), credit_notes)
-    return tuple(made)
+
+    def causes(concern: Concern) -> tuple[Cause, ...]:
+        return causes_since(there.known.get(concern.account, earliest))(concern)
+
+    covered = [each for each in replayed if there.covers(each.invoice.account)]
+    return corrections(there.invoices, covered, period, causes, credit_notes)
 
 
 @dataclass(frozen=True, slots=True)

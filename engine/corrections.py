@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
@@ -142,12 +142,17 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """The documents of an account, the groups that differ, and the issued line that each replayed one with an equal is."""
+    """The documents of an account, and the groups that differ.
+
+    `standing`: the place of each replayed line, by split and line, among the documents; `taken_back`: the first line taken back that has
+    a row of activity behind it.
+    """
 
     issued: Sequence[IssuedInvoice]
     replayed: Sequence[Assembled]
     groups: tuple[_Group, ...]
     standing: dict[tuple[str, int], Place]
+    taken_back: Mapping[RowId, Place]
 
     def invoices(self, split: str) -> tuple[list[Invoice], list[Invoice]]:
         """The issued and the replayed bodies of a split."""
@@ -173,7 +178,12 @@ def _compared(issued: Sequence[IssuedInvoice], replayed: Sequence[Assembled]) ->
                 standing[split, line.item.line] = equal.place
         if live or billed:
             groups.append(_Group(split, tuple(live), tuple(billed)))
-    return _Compared(issued, replayed, tuple(sorted(groups, key=lambda group: (group.split, *group.order))), standing)
+    groups.sort(key=lambda group: (group.split, *group.order))
+    taken_back: dict[RowId, Place] = {}
+    for line in (line for group in groups for line in group.reversed):
+        for row in _row_ids([line]):
+            taken_back.setdefault(row, line.place)
+    return _Compared(issued, replayed, tuple(groups), standing, taken_back)
 
 
 def _lines(number: str, assembled: Assembled) -> Iterable[_Line]:
@@ -223,16 +233,15 @@ def _document(
         for line in group.reversed:
             rows.append(_mirrored(line, len(items) + 1))
             items.append(_reversal(line, len(items) + 1, words(why), rows[-1]))
-        for line, corrects in zip(group.billed, _replaced(group, groups), strict=True):
+        for line in group.billed:
             rows.append(_as_is(line, len(items) + 1, compared))
-            items.append(_rebill(line, len(items) + 1, corrects, words(why), rows[-1]))
+            items.append(_rebill(line, len(items) + 1, _replaced(group, line, compared), words(why), rows[-1]))
         told.append(_told(group, tuple(range(first, len(items) + 1)), why))
     backup = pl.concat(rows)
     issued, replayed = compared.invoices(split)
-    originals = [each.number for each in compared.issued if (each.invoice.split or "") == split]
     body = Invoice(
-        account, (issued or replayed)[0].currency, period.start, period.end, f"Corrections of {originals[0] if originals else period.name}",
-        tuple(items), BackupHash(len(backup), sha256(canonical_text(backup))), split=split or None, sequence=sequence,
+        account, (issued or replayed)[0].currency, period.start, period.end, _subject(split, period, compared, items), tuple(items),
+        BackupHash(len(backup), sha256(canonical_text(backup))), split=split or None, sequence=sequence,
         taxes=_difference(_breakdown(replayed), _breakdown(issued)),
     )  # fmt: skip
     if credit and body.total < 0:
@@ -240,6 +249,13 @@ def _document(
     assembled = Assembled(body, backup, ints(np.full(len(backup), -1)), ints([]))
     check_document(assembled, HALVES)
     return Correction(number, assembled, tuple(told))
+
+
+def _subject(split: str, period: Period, compared: _Compared, items: Sequence[LineItem]) -> str:
+    """What is corrected: the invoice of the split, else the first that a line of it stands on, else the period."""
+    numbers = [each.number for each in compared.issued if (each.invoice.split or "") == split]
+    numbers += [item.corrects[0] for item in items if item.corrects]
+    return f"Corrections of {numbers[0] if numbers else period.name}"
 
 
 def _number(groups: Sequence[_Group], number: str, compared: _Compared) -> None:
@@ -268,15 +284,11 @@ def _hash(rows: pl.DataFrame) -> BackupHash:
     return BackupHash(len(rows), sha256(canonical_text(rows)))
 
 
-def _replaced(group: _Group, groups: Sequence[_Group]) -> list[Place | None]:
-    """The line that each billed line of a group stands instead of: that of its key (of several the first), else one with rows of it."""
+def _replaced(group: _Group, line: _Line, compared: _Compared) -> Place | None:
+    """The line that a billed line stands instead of: that of its key (of several the first), else one that has a row in common with it."""
     if group.reversed:
-        return [group.reversed[0].place] * len(group.billed)
-    found = []
-    for line in group.billed:
-        mine = _row_ids([line])
-        found.append(next((each.place for other in groups for each in other.reversed if mine & _row_ids([each])), None))
-    return found
+        return group.reversed[0].place
+    return next((compared.taken_back[row] for row in sorted(_row_ids([line])) if row in compared.taken_back), None)
 
 
 def _mirrored(line: _Line, number: int) -> pl.DataFrame:

@@ -203,3 +203,15 @@ def test_a_reversal_that_mirrors_nothing_is_found() -> None:
     books.issued.append(kept(correction.number, replace(whole, invoice=replace(whole.invoice, lines=lines))))
     with pytest.raises(InvariantError, match="does not mirror the line it reverses"):
         books.correct(october(flat="0.000080"))
+
+
+def test_lines_that_move_to_another_invoice_name_the_one_they_stood_on() -> None:
+    """The account is split by purchase order after the month was issued whole: P1 and P2 get documents of their own."""
+    books = Books()
+    books.issue(october())
+    made = books.correct(october(split="split: [po]"))
+    assert [each.number for each in made] == [f"DRAFT-acme-2026-10-{name}" for name in ("C1", "P1-C1", "P2-C1")]
+    assert {each.invoice.subject for each in made} == {"Corrections of DRAFT-acme-2026-10"}
+    billed = [line for each in made[1:] for line in each.invoice.lines if line.item in ("TIERED", "FLAT", "PACKS")]
+    numbers = {line.line: line.item for line in books.issued[0].invoice.lines}
+    assert [line.item for line in billed] == [numbers[line.corrects[1]] for line in billed if line.corrects]
