@@ -58,6 +58,12 @@ def test_the_wheel_holds_the_fonts_and_their_licences(wheel: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_wheel_holds_the_program_that_verifies_proofs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read("renderers/proof/VERIFY.py") == (ROOT / "renderers/proof/VERIFY.py").read_bytes()
+
+
+@pytest.mark.slow
 def test_the_wheel_is_marked_private(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read("inforce-0.1.0.dist-info/METADATA").decode()
