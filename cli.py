@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from connectors.files import ActivityFile
     from connectors.workspace import Workspace
+    from engine.archived import ArchivedDocument
     from engine.canonical import Json
     from engine.correcting import Standing
     from engine.corrections import Correction
+    from engine.crossing import Side
     from engine.dates import Period
     from engine.impact import Asked, Impact, MovedDocument
     from engine.invoice import Document, Seal
@@ -337,32 +339,41 @@ def replay(
 
 @app.command()
 def explain(
-    line: Annotated[str, typer.Argument(metavar="DOCUMENT#LINE", help="A line of a document, such as DRAFT-mercy-2026-10#3.")],
+    line: Annotated[
+        str, typer.Argument(metavar="DOCUMENT[#LINE]", help="A line of a document, such as DRAFT-mercy-2026-10#3, or a document.")
+    ],
     workspace: WorkspaceOption = Path(),
     rows: Annotated[int, typer.Option("--rows", min=0, help="How many rows of activity to show in full (0: all).")] = 3,
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", metavar="REF|TIME|now", help="Compare with what was known then, or is known now.")
+    ] = None,
+    rules_at: RulesAtOption = None,
+    activity_at: ActivityAtOption = None,
+    at: AtOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Show every step of a line, from the timesheet to the amount."""
+    """Show every step of a line with the knowledge it was made with; and with another, what changed between."""
     import json
 
-    from engine.dates import parse_period
-    from engine.explain import explain_line, find_document
-    from renderers.explanation_text import render_explanation
+    from engine.archived import find_document
+    from engine.crossing import crossed
+    from renderers.explanation_text import render_explanation, render_lines
 
     number, mark, wanted = line.partition("#")
-    if not mark or not wanted.isdigit():
+    if mark and not wanted.isdigit():
         _refuse(f"{line!r} does not name a line; write it like DRAFT-mercy-2026-10#3")
-    opened = _opened(workspace)
-    book = opened.book
-    entry = find_document(opened.archive, number)
-    if entry.meaning != book.meaning:
-        _refuse(
-            f"{number} was made with another rule book (meaning {entry.meaning[:12]}, commit {(entry.commit or 'none')[:12]}); this one is "
-            f"{book.meaning[:12]}.\nCheck that commit out, or replay {entry.period} with the present rule book first"
-        )
-    (preview,) = _previews(opened, [parse_period(entry.period.replace("-to-", ".."))], (), entry.accounts, inside=True)
-    derivation = explain_line(book, preview, number, int(wanted))
-    _print(json.dumps(derivation, indent=2, ensure_ascii=False) if as_json else render_explanation(derivation, rows))
+    place = _place(workspace)
+    document = find_document(place.archive, number)
+    if not mark:
+        listed = _lines_of(place, document)
+        _print(json.dumps(listed, indent=2, ensure_ascii=False) if as_json else render_lines(number, listed["lines"]))
+        return
+    found = _explained(place, document, int(wanted))
+    if any(each is not None for each in (known_at, rules_at, activity_at, at)):
+        now = _opened(workspace, None if known_at == "now" else known_at, rules_at, activity_at, at)
+        (other,) = _previews(now, [found.period], (), (document.account,), inside=True)
+        found.told["across"] = crossed(found.side, _side(now, other), found.place, found.kept, place.archive)
+    _print(json.dumps(found.told, indent=2, ensure_ascii=False) if as_json else render_explanation(found.told, rows))
 
 
 @app.command()
@@ -641,22 +652,44 @@ class _Opened:
 def _opened(
     folder: Path, known_at: str | None = None, rules_at: str | None = None, activity_at: int | None = None, at: str | None = None
 ) -> _Opened:
-    from connectors.workspace import find_workspace
     from engine.knowledge import knowledge
-    from engine.ratebook.history import History, State
+
+    place = _place(folder)
+    history = place.history
+    if history is not None and history.bare and known_at is None:
+        rules_at = rules_at or "HEAD"
+    return _known(place, knowledge(place.archive, history, known_at=known_at, rules_at=rules_at, activity_at=activity_at, day=at))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A workspace with its history and its archive, whatever is known."""
+
+    space: Workspace
+    history: History | None
+    archive: FolderArchive
+
+
+def _place(folder: Path) -> _Place:
+    from connectors.workspace import find_workspace
+    from engine.ratebook.history import History
     from engine.store.archive import FolderArchive
 
     space = find_workspace(folder)
-    history, archive = History.find(space.folder), FolderArchive(space.archive)
-    if history is not None and history.bare and known_at is None:
-        rules_at = rules_at or "HEAD"
-    known = knowledge(archive, history, known_at=known_at, rules_at=rules_at, activity_at=activity_at, day=at)
+    return _Place(space, History.find(space.folder), FolderArchive(space.archive))
+
+
+def _known(place: _Place, known: Knowledge) -> _Opened:
+    """A workspace with some knowledge."""
+    from engine.ratebook.history import State
+
+    history = place.history
     state = history.state() if history is not None else State(None, None, False)
     if known.commit is not None and history is not None:
         state = State(known.commit, history.commit(known.commit).tree, False)
     with _working("reading the rule book"):
-        book = _book(space, history, known)
-    return _Opened(space, history, archive, known, state, book)
+        book = _book(place.space, history, known)
+    return _Opened(place.space, history, place.archive, known, state, book)
 
 
 def _book(space: Workspace, history: History | None, known: Knowledge) -> RuleBook:
@@ -859,6 +892,87 @@ def _previews(
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         yield from previews(Rater(book), rows, periods, accounts, partitions=jobs, over=pool.map)
+
+
+def _made_again(place: _Place, document: ArchivedDocument) -> tuple[_Opened, Preview, tuple[str, ...]]:
+    """The period of a document with the knowledge it was made with, as far as that is there, and what is missing of it."""
+    from engine import __version__
+    from engine.archived import knowledge_of, prove
+    from engine.dates import parse_period
+
+    known, missing = knowledge_of(document, place.archive, place.history)
+    opened = _known(place, known)
+    with _working("making the document again"):
+        (preview,) = _previews(opened, [parse_period(document.period_text)], (), (document.account,), inside=True)
+    if not document.corrects:
+        prove(document, preview, missing, dict(_versions(__version__, pdf=False)))
+    return opened, preview, missing
+
+
+def _side(opened: _Opened, preview: Preview) -> Side:
+    """What follows from a knowledge, and where it comes from."""
+    from connectors.files import activity_by_kind
+    from engine.crossing import Side
+    from engine.explain import Explainer
+    from engine.origins import Origins
+    from engine.ratebook.files import read_workspace_files
+
+    history, commit = opened.history, opened.known.commit
+    files = history.files_at(commit) if history is not None and commit is not None else read_workspace_files(opened.space.folder)
+    rows = activity_by_kind(opened.files(), opened.book.kinds)
+    return Side(opened.known, opened.book, rows, Explainer(opened.book, preview), Origins(history, commit, files))
+
+
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    """A line explained: what is told, what it follows from, and where the line is, in the replay and in the archive."""
+
+    told: dict[str, Any]  # Any: plain JSON
+    side: Side
+    period: Period
+    place: tuple[str, int]
+    kept: tuple[str, int]
+
+
+def _explained(place: _Place, document: ArchivedDocument, line: int) -> _Explained:
+    """A line of a document with the knowledge it was made with; of a line that takes back another, that one."""
+    from engine.archived import billed_anew, find_document, kept_line
+
+    kept = kept_line(place.archive, document, line)
+    said = {"origin": kept["origin"], "reason": kept["reason"], "corrects": kept["corrects"]} if document.corrects else {}
+    if said and kept["origin"] == "reversal":
+        other = find_document(place.archive, kept["corrects"]["invoice"])
+        found = _explained(place, other, kept["corrects"]["line"])
+        return replace(found, told={**found.told, "reversed_by": {"document": document.number, "line": line, **said}})
+    opened, preview, missing = _made_again(place, document)
+    number, there = billed_anew(document, kept, preview) if said else (document.number, line)
+    side = _side(opened, preview)
+    told = side.origins.with_origins(side.explainer.line(number, there))
+    made_with = {
+        "commit": document.commit, "sequence": document.sequence, "run": document.run, "period": document.period, "status": document.status,
+        "versions": document.seal["versions"], "missing": list(missing),
+    }  # fmt: skip
+    if said:
+        told |= {"document": document.number, "line": line, **said}
+    return _Explained({**told, "made_with": made_with}, side, preview.period, (number, there), (document.number, line))
+
+
+def _lines_of(place: _Place, document: ArchivedDocument) -> dict[str, Any]:
+    """The lines of a document as the archive has them."""
+    import json
+
+    from engine.money import CURRENCY_DIGITS, decimal_text
+
+    body = json.loads(place.archive.get(document.body))
+    digits = CURRENCY_DIGITS[body["currency"]]
+    lines = [
+        {
+            "line": each["line"], "site": each["section"], "description": each["description"], "quantity": each["quantity"], "unit": each["unit"],
+            "price": each["price"], "amount": decimal_text(each["amount"], digits),
+        }
+        for each in body["lines"]
+    ]  # fmt: skip
+    return {"schema": "inforce.lines/1", "document": document.number, "currency": body["currency"], "lines": lines}
 
 
 def _proof(workspace: Path, number: str, found: ProvedRun, pdf: Path) -> bytes:

@@ -1,8 +1,8 @@
-"""An explanation for a terminal: the figures of a line, its price step by step, and its rows from timesheet to amount."""
+"""An explanation for a terminal: the figures of a line, its price step by step, its rows from timesheet to amount, and what changed since."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Told = Mapping[str, Any]  # Any: the JSON of engine.explain
@@ -10,138 +10,283 @@ Told = Mapping[str, Any]  # Any: the JSON of engine.explain
 
 def render_explanation(told: Told, rows: int) -> str:
     """The derivation as text; `rows` rows of activity in full (0: all), the others as one line each."""
-    head = f"{told['document']} line {told['line']}   {told['site']}   {told['description']}"
-    lines = [head, f"{'':>{max(60 - len(told['amount']), 0)}}{told['currency']} {told['amount']}", ""]
-    for price in told["prices"]:
-        lines += _price(price, told)
-    lines += [
-        f"  quantity   {told['quantity']} {told['unit']}   the sum of the {len(told['rows'])} rows below",
-        f"  exact      {told['exact']}   = {told['quantity']} x {told['price']}",
-        f"  rounding   {told['rounding']}",
-        f"  amount     {told['amount']} {told['currency']}",
-        "",
+    return "\n".join([*_derivation(told, rows), *_made_with(told), *_commits(told), *_across(told)])
+
+
+def render_lines(number: str, lines: Sequence[Told]) -> str:
+    """The lines of a document, to choose one."""
+    wide = max((len(each["amount"]) for each in lines), default=0)
+    told = [
+        f"{each['line']:>5}  {each['amount']:>{wide}}  {each['quantity']} {each['unit']} x {each['price']}   {each['site']}   {each['description']}"
+        for each in lines
     ]
+    return "\n".join([f"{number} has {len(lines)} lines; explain one of them: inforce explain {number}#1", *told])
+
+
+def _derivation(told: Told, rows: int) -> Iterator[str]:
+    yield f"{told['document']} line {told['line']}   {told['site']}   {told['description']}"
+    yield f"{'':>{max(60 - len(told['amount']), 0)}}{told['currency']} {told['amount']}"
+    if "reversed_by" in told:
+        taken = told["reversed_by"]
+        yield f"  taken back by {taken['document']} line {taken['line']}: {taken['reason']}"
+    if "origin" in told:
+        of = f" of {told['corrects']['invoice']} line {told['corrects']['line']}" if told["corrects"] else ""
+        yield f"  {told['origin']}{of}: {told['reason']}"
+    yield ""
+    for price in told["prices"]:
+        yield from _price(price, told)
+    yield f"  quantity   {told['quantity']} {told['unit']}   the sum of the {len(told['rows'])} rows below"
+    yield f"  exact      {told['exact']}   = {told['quantity']} x {told['price']}"
+    rounding = told["rounding"]
+    yield f"  rounding   half {rounding['half']}, per {rounding['per']}, {rounding['digits']} places   {_place(rounding)}"
+    yield f"  amount     {told['amount']} {told['currency']}"
+    yield ""
     shown = len(told["rows"]) if rows == 0 else rows
+    terms: set[str] = set()  # each is told once
     for row in told["rows"][:shown]:
-        lines += _row(row, told)
+        yield from _row(row, told, terms)
     rest = told["rows"][shown:]
     if rest:
-        lines.append(f"  {len(rest)} more rows (--rows 0 shows them in full):")
-        lines += [
-            f"    {row['id']:<16} {row['component']:<16} {row['quantity']:>8} x {row['price']} = {row['exact']} -> {row['amount']}"
-            for row in rest
-        ]
-    return "\n".join(lines)
+        yield f"  {len(rest)} more rows (--rows 0 shows them in full):"
+        for row in rest:
+            yield f"    {row['id']:<16} {row['component']:<16} {row['quantity']:>8} x {row['price']} = {row['exact']} -> {row['amount']}"
 
 
-def _price(price: Told, told: Told) -> list[str]:
-    base = price["base"]
+# --- prices -----------------------------------------------------------------------------------------------------------------
+
+
+def _price(price: Told, told: Told) -> Iterator[str]:
     if "model" in price:
         window = f", in {price['window']}" if price["window"] else ""
-        lines = [f"  price      {price['model']}{window}", *_rate("price", base, told["unit"])]
+        yield f"  price      {price['model']}{window}"
+        yield from _rate("price", price["base"], told["unit"])
         for factor in price["factors"]:
-            lines += _rate("times", factor, "")
-        return [*lines, *([f"    {price['scheme']}"] if price["scheme"] else []), f"    -> {told['price']} per {told['unit']}"]
-    lines = [f"  price      on {price['days']} (last day out)", *_rate("base price", base, told["unit"])]
+            yield from _rate("times", factor, "")
+        if price["scheme"]:
+            yield f"    {price['scheme']}"
+        yield f"    -> {told['price']} per {told['unit']}"
+        return
+    yield f"  price      on {price['days']} (last day out)"
+    yield from _rate("base price", price["base"], told["unit"])
     for premium in price["premiums"]:
-        inputs = ", ".join(f"{name} = {each['value']}" for name, each in premium["inputs"].items())
-        lines.append(f"    {premium['name']:<14} +{premium['adds']}   {premium['formula']}   with {inputs}; {premium['round']}")
-        lines.append(
-            f"                   {premium['formula_version']} at {premium['formula_source']}; premium {premium['premium']} at {premium['source']}"
-        )
-        for name, each in premium["inputs"].items():
-            if "rate" in each:
-                lines += [f"               {text.strip()}" for text in _rate(name, each, "")]
+        yield from _premium(premium)
     if price["own_line"]:
-        lines.append(f"    {price['price']} per {told['unit']} is the premium's own price, beside the base line")
-    elif price["combine"] == "largest":
-        lines.append(f"    combined: largest, so {price['counts']} counts -> {price['price']}")
-    elif price["combine"]:
-        lines.append(f"    combined: {price['combine']} -> {price['price']}")
+        yield f"    {price['price']} per {told['unit']} is the premium's own price, beside the base line"
     elif price["premiums"]:
-        lines.append(f"    base + premium -> {price['price']}")
-    return lines
+        word = f"combined by {price['combine']}: " if price["combine"] else ""
+        counts = f", so {price['counts']} counts" if price["counts"] else ""
+        yield f"    {word}{price['steps'][-1]['formula']} = {price['price']}{counts}"
 
 
-def _rate(label: str, rate: Told, unit: str) -> list[str]:
+def _premium(premium: Told) -> Iterator[str]:
+    inputs = ", ".join(f"{name} = {each['value']}" for name, each in premium["inputs"].items())
+    rounding, formula = premium["step"]["rounding"], premium["formula"]
+    yield (
+        f"    {premium['name']:<14} +{premium['adds']}   {formula['text']}   with {inputs}; {rounding['digits']} digits, half {rounding['half']}"
+    )
+    yield from _entry(f"premium {premium['premium']}", premium)
+    yield from _entry(f"formula {formula['version']}", formula)
+    for name, each in premium["inputs"].items():
+        if "rate" in each:
+            yield from ("      " + text.strip() for text in _rate(name, each, ""))
+        elif each.get("source"):
+            yield from _entry(f"{name}: term {each['term']} {each['value']}", each)
+
+
+def _rate(label: str, rate: Told, unit: str) -> Iterator[str]:
     per = f" per {unit}" if unit else ""
-    lines = [f"    {label:<14} {rate['value']}{per}   {rate['rate']}   {rate['source']}   {_why(rate)}"]
+    yield f"    {label:<14} {rate['value']}{per}   {rate['rate']}   {_place(rate)}   {_why(rate)}"
     if "instead_of" in rate:
         other = rate["instead_of"]
-        lines.append(f"      instead of   {other['value']}{per}   {other['rate']}   {other['source']}")
-    return lines
+        yield f"      instead of   {other['value']}{per}   {other['rate']}   {_place(other)}   {_why(other)}"
 
 
-def _row(row: Told, told: Told) -> list[str]:
+# --- rows -------------------------------------------------------------------------------------------------------------------
+
+
+def _row(row: Told, told: Told, terms: set[str]) -> Iterator[str]:
     if row["basis"] == "measured":
-        return _measured(row, told)
-    if row["basis"] == "window":
-        by = "accumulator" if row.get("made_by", "window") == "window" and row["worker"] else row.get("made_by", "window")
-        worker = f"   worker {row['worker'] or 'none'}" if by == "accumulator" else ""
-        return [
-            f"  {row['id']}{worker}   {by} {row['accumulator']} at {row['source']}",
-            f"    quantity     {row['quantity']} {told['unit']} ({row['component']}) on {row['service_day']}",
-            f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}",
-            "",
-        ]
-    lines = [f"  {row['id']} revision {row['revision']}   {row['file']}   worker {row['worker']}"]
+        yield from _measured(row)
+    elif row["basis"] in ("window", "made"):
+        yield from _window(row)
+    else:
+        yield from _timed(row)
+    said = [f"    term         {term['term']}: {term['value']}   {_place(term)}   {_why(term)}" for term in row.get("terms", ())]
+    yield from (each for each in said if each not in terms)
+    terms.update(said)
+    for each in row["steps"]:
+        unit, of = (f" {told['unit']}", f"   ({row['component']})") if each["step"] == "quantity" else ("", "")
+        yield f"    {each['step']:<12} {_arithmetic(each, unit)}{of}"
+    yield f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}"
+    yield ""
+
+
+def _arithmetic(step: Told, unit: str) -> str:
+    rounding = step["rounding"]
+    rounded = f", {rounding['digits']} digits half {rounding['half']}" if rounding else ""
+    made = "" if step["formula"] == step["value"] else f" = {step['formula']}{rounded}"
+    return f"{step['value']}{unit}{made}"
+
+
+def _timed(row: Told) -> Iterator[str]:
+    yield f"  {row['id']} revision {row['revision']}   {row['file']}   worker {row['worker']}"
     if row["recorded"]:
-        lines.append(f"    recorded     {row['recorded']}")
+        yield f"    recorded     {row['recorded']}"
     if row["scheduled"] and (not row["recorded"] or row["basis"] == "scheduled"):
-        lines.append(f"    scheduled    {row['scheduled']}")
+        yield f"    scheduled    {row['scheduled']}"
     if row["cancelled"]:
-        lines.append(f"    cancelled    {row['cancelled']}   notice {row['notice']}")
+        yield f"    cancelled    {row['cancelled']}   notice {row['notice']}"
     if "rounded" in row:
-        lines.append(f"    rounded      {row['rounded']}")
+        yield f"    rounded      {row['rounded']}"
         if row["break"]:
-            lines.append(f"    less break   {row['break']}")
-        lines.append(f"    segment {row['segment']}    {row['segment_from']} .. {row['segment_to']}   {row['hours']} hours")
+            yield f"    less break   {row['break']}"
+        yield f"    segment {row['segment']}    {row['segment_from']} .. {row['segment_to']}"
     for decision in row["decisions"]:
-        lines += _decision(decision)
+        yield from _decision(decision)
+    over = {name for piece in row.get("pieces", ()) for name in piece.get("over", ())}
+    for each in row.get("sums", ()):
+        if each["before"] in ("0h", "0 days") and not over & each["limits"].keys():
+            continue
+        limits = ", ".join(f"{name} from {limit}" for name, limit in each["limits"].items())
+        yield (
+            f"    {each['accumulator']:<12} {each['before']} before {each['from']}, and {each['counts']} until {each['to']}; {limits}"
+            f"   (window of {each['window_from']}, {_place(each)})"
+        )
     for piece in row.get("pieces", ()):
-        over = f" over {', '.join(piece['over'])}, {piece['from']} .. {piece['to']}" if piece.get("over") else ""
-        lines.append(f"    time         {piece['seconds']} s with {', '.join(piece['premiums']) or 'no premiums'}{over}")
+        where = f" over {', '.join(piece['over'])}, {piece['from']} .. {piece['to']}" if piece.get("over") else ""
+        yield f"    time         {piece['seconds']} s with {', '.join(piece['premiums']) or 'no premiums'}{where}"
         for decision in piece["decisions"]:
-            lines += _decision(decision)
-    lines.append(
-        f"    quantity     {row['quantity']} {told['unit']} ({row['component']}) of {row['quantity_of_activity']} "
-        f"for {row['billed_seconds_of_activity']} s"
-    )
-    lines += [f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}", ""]
-    return lines
+            yield from _decision(decision)
 
 
-def _measured(row: Told, told: Told) -> list[str]:
+def _window(row: Told) -> Iterator[str]:
+    name = row.get("of") or row.get("accumulator", "")
+    worker = f"   worker {row['worker']}" if row.get("worker") else ""
+    yield f"  {row['id']}{worker}   {row['made_by']} {name}   {_place(row)}   {_why(row)}"
+    if "limit" in row:
+        yield f"    window       {row['window']}: {row['counted']} of {row['limit']} on {row['service_day']}"
+
+
+def _measured(row: Told) -> Iterator[str]:
     many = f"   the sum of {row['events']:,} rows" if row["events"] > 1 else ""
     worker = f"   worker {row['worker']}" if row["worker"] else ""
-    lines = [f"  {row['id']} revision {row['revision']}   {row['file']}{worker}{many}"]
+    yield f"  {row['id']} revision {row['revision']}   {_place(row, row['file'])}{worker}{many}"
     if row["start"]:
-        lines.append(f"    piece {row['segment']}      {row['start']} .. {row['end']}")
-    lines.append(f"    measured     {row['measured']} {row['unit']} on {row['service_day']}")
+        yield f"    piece {row['segment']}      {row['start']} .. {row['end']}"
+    yield f"    measured     {row['measured']} {row['unit']} on {row['service_day']}" + (
+        f", {row['note']}" if row["note"] else ""
+    )
     for decision in row["decisions"]:
-        lines += _decision(decision)
-    note = f", {row['note']}" if row["note"] else ""
-    lines.append(f"    quantity     {row['quantity']} {told['unit']} ({row['component']}{note})")
-    return [
-        *lines,
-        f"    amount       {row['quantity']} x {row['price']} = {row['exact']}; its share of the line: {row['amount']}",
-        "",
-    ]
+        yield from _decision(decision)
 
 
-def _decision(decision: Told) -> list[str]:
+def _decision(decision: Told) -> Iterator[str]:
     answer = ", ".join(decision["answers"]) or "none"
-    lines = [f"    {decision['decides']:<12} {answer}"]
+    yield f"    {decision['decides']:<12} {answer}"
     for rule in decision["applied"]:
         beaten = " (overridden)" if rule["overridden"] else ""
-        lines.append(f"      applied      {rule['rule']}{beaten}   {rule['source']}   {_why(rule)}")
-    lines += [
-        f"      not applied  {rule['rule']}   not: {', '.join(rule['because_not'])}   {rule['source']}"
-        for rule in decision["not_applied"]
-    ]
-    return lines
+        yield f"      applied      {rule['rule']}{beaten}   {_place(rule)}   {_why(rule)}"
+    for term in decision.get("terms", ()):
+        yield f"      term         {term['term']}: {term['value']}   {_place(term)}   {_why(term)}"
+    for rule in decision["not_applied"]:
+        yield f"      not applied  {rule['rule']}   not: {', '.join(rule['because_not'])}   {rule['source']}"
+
+
+# --- knowledge --------------------------------------------------------------------------------------------------------------
+
+
+def _made_with(told: Told) -> Iterator[str]:
+    made = told.get("made_with")
+    if made is None:
+        return
+    yield ""
+    rules = f"rules {made['commit'][:12]}" if made["commit"] else "rules in no commit"
+    activity = f"activity {made['sequence']}" if made["sequence"] is not None else "activity of no sequence"
+    yield f"  made with    {rules}, {activity} (run {made['run']} of {made['period']}, {made['status']})"
+    yield f"  proved       made again just now, with the same body {told['body_sha256'][:12]}"
+    for each in made["missing"]:
+        yield f"  missing      {each}; the present files give the same body, and their places are shown"
+
+
+def _commits(told: Told) -> Iterator[str]:
+    for name, said in told.get("commits", {}).items():
+        approved = ", ".join(said["approved_by"]) or "not recorded"
+        yield f"  {name[:7]}      {said['author']}: {said['subject']}   approval: {approved}"
+        for merge in said.get("merged_in", ()):
+            yield f"               brought in by {merge['commit'][:7]} {merge['author']}: {merge['subject']}"
+        if "note" in said:
+            yield f"               {said['note']}"
+
+
+def _across(told: Told) -> Iterator[str]:
+    across = told.get("across")
+    if across is None:
+        return
+    on = f", as in force on {across['at']}" if across["at"] else ""
+    yield ""
+    yield f"With {across['known'] if not on else across['known'].split(', as in force')[0]}{on}:"
+    for each in across["lines"]:
+        yield f"  {each['document']} line {each['line']}   {each['quantity']} {each['unit']} x {each['price']} = {each['amount']} {told['currency']}"
+        for price in each["prices"]:
+            yield from _price(price, each)
+    if not across["lines"]:
+        yield "  the line is not made"
+    for each in across["rows_now_on"]:
+        figures = f"{each['quantity']} x {each['price']} = {each['amount']}"
+        yield f"  its rows are on {each['document']} line {each['line']}   {each['description']}: {figures}"
+    yield f"  amount       {across['amount']} {told['currency']}   difference {_signed(across['difference'])}"
+    yield ""
+    changed = [*across["changes"], *across["activity"]]
+    yield "  changed between:" if changed else "  nothing that bears on this line changed between"
+    for each in across["changes"]:
+        yield from _change(each)
+    for each in across["activity"]:
+        by = f"   by {each['by']}" if each["by"] else ""
+        reason = f"   {each['reason']}" if each["reason"] else ""
+        yield f"    {each['kind']} {each['id']} {each['says']}   {each['file']}{by}{reason}"
+    for each in across["corrected_by"]:
+        yield f"  corrected by {each['document']}#{each['line']} ({each['origin']} {_signed(each['amount'])})"
+    if across["corrected_by"]:
+        agrees = "the books agree" if across["agrees"] else "the books do not agree with this knowledge"
+        yield f"  corrected    {_signed(across['corrected'])} in all -> {agrees}"
+    elif any(digit in "123456789" for digit in across["difference"]):
+        yield "  not corrected by any issued document"
+
+
+def _change(change: Told) -> Iterator[str]:
+    place = change["after"] or change["before"]
+    why = f"   {change['reason']}; approval: {change['approved']}" if change["reason"] else f"   approval: {change['approved']}"
+    yield f"    {change['what']} {change['id']}   {place}{why}"
+    for each in change["stretches"][:3]:
+        days = f"from {each['start'] or 'ever'}" + (f" to {each['end']}" if each["end"] else "")
+        yield f"      {each['before'] or 'nothing'} -> {each['after'] or 'nothing'}   {days}"
+    if change["retroactive"]:
+        yield f"      retroactive: {change['retroactive']}"
+    origin = change["origin"]
+    if origin is not None:
+        approved = ", ".join(origin["approved_by"]) or "not recorded"
+        yield f"      {change['commit'][:7]} {origin['author']}: {origin['subject']}   approval: {approved}"
+
+
+# --- places -----------------------------------------------------------------------------------------------------------------
+
+
+def _place(told: Told, instead: str = "") -> str:
+    """Where something stands, and the commit that last changed it."""
+    commit = f" {told['commit'][:7]}" if told.get("commit") else ""
+    return f"{instead or told.get('source', '')}{commit}"
+
+
+def _entry(label: str, told: Told) -> Iterator[str]:
+    yield f"      {label}   {_place(told)}   {_why(told)}"
 
 
 def _why(told: Told) -> str:
-    reason = f"{told['reason']}; " if told["reason"] else ""
-    return f"{reason}approval: {told['approved']}"
+    """The reason, the approval that the entry gives, and the one that git records."""
+    reason = f"{told['reason']}; " if told.get("reason") else ""
+    recorded = f"; by git: {told['approval']}" if "approval" in told else ""
+    return f"{reason}approval: {told.get('approved', 'not recorded')}{recorded}"
+
+
+def _signed(amount: str) -> str:
+    return amount if amount.startswith("-") else f"+{amount}"

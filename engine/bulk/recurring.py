@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -73,12 +74,33 @@ def _months_after(anchor: date, months: int) -> date:
     return date(year, of_year, min(anchor.day, monthrange(year, of_year)[1]))
 
 
-def _rows(book: RuleBook, fee: Fee, since: date, until: date, finder: RateFinder) -> Iterator[dict[str, object]]:
-    item = book.items[fee.item]
-    table = book.tables[item.table]
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A cycle of a fee that is charged, in parts in which nothing changes: from which day to which (out), how many are held, days of the cycle.
+
+    `exact` is the quantity of each part before it is rounded.
+    """
+
+    parts: tuple[tuple[date, date, Fraction], ...]
+    days: int
+    exact: tuple[Fraction, ...]
+
+
+def cycle_with(book: RuleBook, fee: Fee, day: date) -> tuple[Cycle, int] | None:
+    """The cycle with a part that begins on a day, and the place of that part."""
+    number = day_number(day)
+    finder = RateFinder(book, (), (), number - 800, number + 800)
+    for cycle in _cycles(book, fee, day, day + timedelta(days=1), finder):
+        for place, (start, _, _) in enumerate(cycle.parts):
+            if start == day:
+                return cycle, place
+    return None
+
+
+def _cycles(book: RuleBook, fee: Fee, since: date, until: date, finder: RateFinder) -> Iterator[Cycle]:
+    table = book.tables[book.items[fee.item].table]
     facets = dict.fromkeys(table.facets, "")
-    changes = {day_of(day) for day, _ in finder.found(item.table, fee.site, fee.item, facets)} | {day for day, _ in fee.quantity}
-    digits = quantity_digits(book, table.unit)
+    changes = {day_of(day) for day, _ in finder.found(table.table, fee.site, fee.item, facets)} | {day for day, _ in fee.quantity}
     end = fee.end or FOREVER
     for begin, following in cycles(fee, since, until):
         first, stop = max(begin, fee.start), min(following, end)
@@ -90,15 +112,20 @@ def _rows(book: RuleBook, fee: Fee, since: date, until: date, finder: RateFinder
             if fee.prorate and fee.each != "once"
             else [first, stop]
         )
-        stretches = [(one, two, _held(fee, one)) for one, two in pairwise(days)]
-        exact = [
-            Fraction((two - one).days, whole) * held if fee.prorate else held for one, two, held in stretches
-        ]  # fmt: skip
-        scaled = [part * 10**digits for part in exact]
-        made = shares(rounded(sum(scaled, Fraction(0)), _half(book, table.unit)), scaled)
-        for (one, two, held), units in zip(stretches, made, strict=True):
+        parts = tuple((one, two, _held(fee, one)) for one, two in pairwise(days))
+        exact = (Fraction((two - one).days, whole) * held if fee.prorate else held for one, two, held in parts)
+        yield Cycle(parts, whole, tuple(exact))
+
+
+def _rows(book: RuleBook, fee: Fee, since: date, until: date, finder: RateFinder) -> Iterator[dict[str, object]]:
+    unit = book.tables[book.items[fee.item].table].unit
+    digits = quantity_digits(book, unit)
+    for cycle in _cycles(book, fee, since, until, finder):
+        scaled = [part * 10**digits for part in cycle.exact]
+        made = shares(rounded(sum(scaled, Fraction(0)), _half(book, unit)), scaled)
+        for (one, two, held), units in zip(cycle.parts, made, strict=True):
             if since <= one < until and held:
-                note = "" if (two - one).days == whole else f"{(two - one).days} of {whole} days"
+                note = "" if (two - one).days == cycle.days else f"{(two - one).days} of {cycle.days} days"
                 yield {"fee": fee, "day": one, "quantity": units, "note": note, "to": two}
 
 

@@ -240,6 +240,24 @@ class History:
         """Whether one commit is part of the history of another (or is that commit)."""
         return self._ask("merge-base", "--is-ancestor", self.resolve(older), self.resolve(newer)) is not None
 
+    def merges_of(self, commit: str, tip: str) -> list[str]:
+        """The merges that brought a commit into the history of another, the last one first; none where it was made on its main line."""
+        found: list[str] = []
+        while True:
+            line = self._must("rev-list", "--first-parent", tip, f"^{commit}", "--").decode().split()
+            low, high = 0, len(line)  # what is older than the merge does not hold the commit
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (middle + 1, high) if self._holds(line[middle], commit) else (low, middle)
+            parents = self.records([line[low - 1]])[0].parents if low else ()
+            if not parents or self._holds(parents[0], commit):
+                return found
+            found.append(line[low - 1])
+            tip = next(each for each in parents if self._holds(each, commit))
+
+    def _holds(self, newer: str, older: str) -> bool:
+        return self._ask("merge-base", "--is-ancestor", older, newer) is not None
+
     def is_shallow(self) -> bool:
         """Whether the clone lacks the beginning of its history."""
         return self._say("rev-parse", "--is-shallow-repository") == "true"

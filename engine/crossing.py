@@ -1,0 +1,168 @@
+"""A line under two knowledges: as it was made, as it would be made otherwise, what changed between, and what corrected it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from engine.bulk.assembled import Assembled
+from engine.canonical import Json
+from engine.causes import Concern, Moved, RowId, bears_on, moved_rows, reaches
+from engine.explain import Explainer
+from engine.invoice import LineItem
+from engine.knowledge import Knowledge
+from engine.money import CURRENCY_DIGITS, decimal_text
+from engine.origins import Origins
+from engine.ports import Archive
+from engine.ratebook.book import RuleBook
+from engine.ratebook.changes import Change
+from engine.ratebook.difference import difference
+
+_MADE = ("fee:", "coupon:", "window:")  # how components of lines without activity of their own begin
+Place = tuple[str, int]  # a document and a line
+Rows = Mapping[str, "pl.DataFrame | Callable[[], Iterable[pl.DataFrame]]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two knowledges: the rule book, the activity by kind, the explanations that follow from them, and where its places come from."""
+
+    known: Knowledge
+    book: RuleBook
+    rows: Rows
+    explainer: Explainer
+    origins: Origins
+
+
+def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) -> dict[str, Any]:
+    """What becomes of a line under another knowledge: of the line at `place` in the replay then, which the archive has at `kept`."""
+    document = then.explainer.documents[place[0]]
+    mine, rows = _line(document, place[1]), _rows(document, place[1])
+    account, digits = document.invoice.account, document.invoice.digits
+    others = [
+        (number, each, assembled)
+        for number, assembled in now.explainer.documents.items()
+        for each in assembled.invoice.lines
+        if assembled.invoice.account == account
+    ]
+    same = [(number, each, assembled) for number, each, assembled in others if each.key == mine.key]
+    ids = _ids(rows)
+    moved_to = [
+        found for found in others if found not in same and ids & _ids(_rows(found[2], found[1].line)) and not _is_made(rows)
+    ]
+    concern = _concern(document, mine, rows, [_rows(assembled, each.line) for _, each, assembled in same])
+    amount = sum(each.amount for _, each, _ in same)
+    corrections = corrections_of(archive, *kept)
+    corrected = sum(int(each["minor"]) for each in corrections)
+    return {
+        "known": str(now.known),
+        "commit": now.known.commit,
+        "sequence": now.known.sequence,
+        "at": str(now.known.day) if now.known.day is not None else None,
+        "lines": [now.origins.with_origins(now.explainer.line(number, each.line)) for number, each, _ in same],
+        "rows_now_on": [_told(number, each, digits) for number, each, _ in moved_to],
+        "amount": decimal_text(amount, digits),
+        "difference": decimal_text(amount - mine.amount, digits),
+        "changes": [_change(now, each) for each in difference(then.book, now.book).changes if reaches(each.reach, concern)],
+        "activity": _activity(then, now, concern),
+        "corrected_by": corrections,
+        "corrected": decimal_text(corrected, digits),
+        "agrees": mine.amount + corrected == amount,
+    }
+
+
+def corrections_of(archive: Archive, number: str, line: int) -> list[dict[str, Any]]:
+    """The issued lines that correct a line, and those that correct their corrections, in the order in which they were issued."""
+    mine = {(number, line)}
+    found: list[dict[str, Any]] = []
+    for period in archive.periods():
+        for _, manifest in archive.runs(period):
+            if not manifest.get("corrects") or manifest["status"] != "issued":
+                continue
+            for document in manifest["documents"]:
+                body = json.loads(archive.get(document["body"]))
+                digits = CURRENCY_DIGITS[body["currency"]]
+                for each in body["lines"]:
+                    corrects = each["corrects"]
+                    if corrects is None or (corrects["invoice"], corrects["line"]) not in mine:
+                        continue
+                    if each["origin"] == "rebill":
+                        mine.add((document["number"], each["line"]))
+                    found.append(
+                        {
+                            "document": document["number"], "line": each["line"], "origin": each["origin"], "minor": each["amount"],
+                            "amount": decimal_text(each["amount"], digits), "reason": each["reason"],
+                        }
+                    )  # fmt: skip
+    return found
+
+
+def _line(assembled: Assembled, line: int) -> LineItem:
+    return next(each for each in assembled.invoice.lines if each.line == line)
+
+
+def _rows(assembled: Assembled, line: int) -> pl.DataFrame:
+    return assembled.backup.filter(pl.col("line") == line)
+
+
+def _ids(rows: pl.DataFrame) -> frozenset[RowId]:
+    return frozenset(rows.select("kind", "source", "id").iter_rows())
+
+
+def _is_made(rows: pl.DataFrame) -> bool:
+    return any(name.startswith(_MADE) for name in rows["component"])
+
+
+def _concern(document: Assembled, line: LineItem, rows: pl.DataFrame, others: Sequence[pl.DataFrame]) -> Concern:
+    invoice = document.invoice
+    days = [day for each in (rows, *others) for day in each["service_day"]]
+    early = any(
+        (each["segment"] > 0).any() for each in (rows, *others)
+    )  # a later piece can lie on the day after the one that dates its row
+    return Concern(
+        invoice.account, line.section, line.item, line.service_from - timedelta(days=int(early)),
+        max([line.service_to, *(line.service_to.fromisoformat(day) for day in days)]), invoice.start, invoice.end, _is_made(rows),
+        _ids(rows), frozenset(row for each in others for row in _ids(each)),
+        frozenset(name for each in (rows, *others) for name in each["worker"] if name),
+    )  # fmt: skip
+
+
+def _told(number: str, line: LineItem, digits: int) -> dict[str, Json]:
+    return {
+        "document": number, "line": line.line, "description": line.description, "quantity": str(line.quantity), "price": str(line.price),
+        "amount": decimal_text(line.amount, digits),
+    }  # fmt: skip
+
+
+def _change(now: Side, change: Change) -> dict[str, Any]:
+    """A change of the rule book, with the commit that made it; which commit removed an entry is not looked for."""
+    place = change.after
+    origin = now.origins.of(str(place)) if place is not None else {"commit": None, "approval": "not recorded"}
+    provenance = change.provenance
+    approved = " ".join(text for text in (provenance.by, provenance.on, provenance.ref) if text)
+    return {
+        **change.canonical(), "retroactive": provenance.retroactive, "reason": provenance.reason, "approved": approved or "not recorded", **origin,
+        "origin": now.origins.commit_told(str(origin["commit"])) if origin.get("commit") else None,
+    }  # fmt: skip
+
+
+def _activity(then: Side, now: Side, concern: Concern) -> list[dict[str, Json]]:
+    """The rows of activity that came, went or say something else, as far as they bear on the line."""
+    accounts = {site.site: site.account for book in (then.book, now.book) for site in book.sites.values()}
+    sums = bool(now.book.accumulators) or any(table.over != "activity" for table in now.book.tables.values())
+    frames = [{kind: rows for kind, rows in side.rows.items() if isinstance(rows, pl.DataFrame)} for side in (then, now)]
+    found = moved_rows(frames[0], frames[1], accounts)
+    return [_moved(each) for each in found if bears_on(each, concern, sums=sums)]
+
+
+def _moved(moved: Moved) -> dict[str, Json]:
+    kind, source, name = moved.row
+    return {
+        "what": moved.what, "kind": kind, "source": source, "id": name, "worker": moved.worker, "says": moved.says, "file": moved.source,
+        "reason": moved.reason, "by": moved.approved,
+    }  # fmt: skip
