@@ -486,7 +486,10 @@ class FormulaInput:
 
 @dataclass(frozen=True, slots=True)
 class FormulaVersion:
-    """A version in force for activity dated `start` until `end` (None: open). Its result is rounded once, to `digits`, by `half`."""
+    """A version in force for activity dated `start` until `end` (None: open). Its result is rounded once, to `digits`, by `half`.
+
+    `corrects` is the number of the version that it stands instead of, on all of its days.
+    """
 
     version: int
     start: date
@@ -497,17 +500,19 @@ class FormulaVersion:
     examples: tuple[Example, ...]
     source: Source
     provenance: Provenance
+    corrects: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FormulaRule:
-    """A price formula: inputs, unit and dated versions without gap or overlap."""
+    """A price formula: inputs, unit and dated versions without gap or overlap; `corrected` are those that others stand instead of."""
 
     formula: str
     unit: str
     inputs: tuple[FormulaInput, ...]
     versions: tuple[FormulaVersion, ...]
     source: Source
+    corrected: tuple[FormulaVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

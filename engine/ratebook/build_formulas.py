@@ -24,9 +24,10 @@ def build_formulas(forms: Sequence[Node], found: Findings) -> dict[str, FormulaR
             found.twice(form["formula"], f"formula {name}", formulas[name].source)
         inputs = tuple(_input(key, node, form["inputs"].key(key), found) for key, node in sorted(form["inputs"].items()))
         made = [_version(node, inputs, form, found) for node in form.list("versions")]
-        versions = tuple(sorted(made, key=lambda each: (each.start, each.version)))
+        corrected = _corrected(made, found)
+        versions = tuple(sorted((each for each in made if each not in corrected), key=lambda each: (each.start, each.version)))
         _refuse_gaps(versions, found)
-        formulas[name] = FormulaRule(name, form["unit"].text, inputs, versions, form.source)
+        formulas[name] = FormulaRule(name, form["unit"].text, inputs, versions, form.source, corrected)
     return formulas
 
 
@@ -69,7 +70,7 @@ def _version(node: Node, inputs: Sequence[FormulaInput], form: Node, found: Find
     examples = tuple(_example(each, place, inputs, found) for place, each in enumerate(node.list("examples"), 1))
     return FormulaVersion(
         int(node["version"].text), start, end, text.text, int(node["round"]["digits"].text), node["round"]["half"].word, examples, text.source,
-        node.provenance(form.provenance()),
+        node.provenance(form.provenance()), int(node["corrects"].text) if "corrects" in node else None,
     )  # fmt: skip
 
 
@@ -84,13 +85,36 @@ def _example(node: Node, place: int, inputs: Sequence[FormulaInput], found: Find
     return Example(f"example {place}", given, (gives.text,), gives.source)
 
 
-def _refuse_gaps(versions: Sequence[FormulaVersion], found: Findings) -> None:
-    """Versions are numbered apart, and each begins on the day the one before it ends."""
+def _corrected(versions: Sequence[FormulaVersion], found: Findings) -> tuple[FormulaVersion, ...]:
+    """The versions that later ones correct: these stand in the file as they were, and are in force on no day."""
     numbers: dict[int, FormulaVersion] = {}
     for each in versions:
         if each.version in numbers:
             found.twice(each.source, f"version {each.version}", numbers[each.version].source, "Number the versions 1, 2, 3")
         numbers[each.version] = each
+    corrected: dict[int, FormulaVersion] = {}
+    for each in versions:
+        if each.corrects is None:
+            continue
+        old = numbers.get(each.corrects)
+        if old is None or old.version >= each.version:
+            known = ", ".join(str(number) for number in sorted(numbers) if number < each.version) or "none"
+            said = f"version {each.version} corrects version {each.corrects}, and there is no such version before it"
+            found.add("R049", each.source, said, f"Versions before it: {known}")
+        elif (old.start, old.end) != (each.start, each.end):
+            said = f"version {each.version} corrects version {old.version}, and holds on other days"
+            remedy = f"Write `from: {old.start}`{f' and `to: {old.end}`' if old.end is not None else ' without `to`'}"
+            found.add("R049", each.source, said, remedy, related=((old.source, f"version {old.version}"),))
+        elif old.version in corrected:
+            found.twice(
+                each.source, f"a correction of version {old.version}", corrected[old.version].source, "Correct the correction"
+            )
+        corrected[each.corrects] = each
+    return tuple(each for each in versions if each.version in corrected)
+
+
+def _refuse_gaps(versions: Sequence[FormulaVersion], found: Findings) -> None:
+    """Each version begins on the day the one before it ends."""
     for one, two in pairwise(versions):
         if one.end == two.start:
             continue

@@ -20,7 +20,7 @@ from engine.problems import InvariantError
 from engine.ratebook.book import RateRow, RuleBook
 from engine.ratebook.models import PLAIN
 
-_SILENT = {"source", "places", "provenance", "examples", "answers", "meaning", "caps", "notice_days"}
+_SILENT = {"source", "places", "provenance", "examples", "answers", "meaning", "caps", "notice_days", "corrects", "corrected"}
 _TWICE = {"sites"}  # of the book: they stand in its accounts
 _ORDERED = {"items", "premiums"}  # their order is the order of lines, and in which premiums build on one another
 # Sequences whose order says nothing: rows may be moved in a file.

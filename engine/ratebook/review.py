@@ -181,9 +181,12 @@ def _past_findings(asked: Reviewed, before: RuleBook, changes: Sequence[Change])
     if day is None:
         return
     yield from _version_findings(before, asked.after, day, asked.files)
+    corrected = {f"{name}/{each.version}" for name, formula in asked.after.formulas.items() for each in formula.corrected}
     reaching = [
-        change for change in changes if change.what not in _TACIT and any(_is_past(each.start, day) for each in change.stretches)
-    ]
+        change for change in changes
+        if change.what not in _TACIT and any(_is_past(each.start, day) for each in change.stretches)
+        and not (change.what == "formula" and change.id in corrected)  # told where it is corrected
+    ]  # fmt: skip
     if not reaching:
         return
     said_before = {each.source: each.provenance.retroactive for each in entries_of(before)}
@@ -216,20 +219,25 @@ def _with_documents(late: Sequence[_Late], past: Past, asked: Reviewed) -> Itera
             groups.setdefault((each.declared, each.source.path, numbers), []).append(each)
         elif each.rewrites and not each.declared:
             yield _rewritten(each, "error", asked)
+    ids = frozenset(each.change.id for each in late)
     for (declared, _, numbers), group in groups.items():
         documents = [each for each in moved if each.number in numbers]
-        yield _retroactive(group, documents, past.open_day, declared=declared)
+        others = ids - {each.change.id for each in group}
+        yield _retroactive(group, documents, past.open_day, others, declared=declared)
 
 
-def _retroactive(group: Sequence[_Late], documents: Sequence[Moved], open_day: date, *, declared: bool) -> Problem:
+def _retroactive(
+    group: Sequence[_Late], documents: Sequence[Moved], open_day: date, others: frozenset[str], *, declared: bool
+) -> Problem:
+    """The finding for changes that move some documents; what `others` move of them is left out, where it can be told apart."""
     ids = {each.change.id for each in group}
     sums: Counter[str] = Counter()
     shared = False
     for each in documents:
-        named = {name: set(name.split(_AND)) - _FOLLOWS for name in each.by}
-        others = [names for names in named.values() if not names <= ids]
-        shared = shared or any(names & ids for names in others)
-        sums[each.currency] += sum(each.by[name] for name, names in named.items() if names & ids) if others else each.change
+        parts = {name: frozenset(name.split(_AND)) for name in each.by}
+        mine = [amount for name, amount in each.by.items() if parts[name] & ids]
+        sums[each.currency] += sum(mine) if others & each.names else each.change
+        shared = shared or any(names & ids and names & others for names in parts.values())
     periods = sorted({each.period for each in documents})
     span = periods[0] if len(periods) == 1 else f"{periods[0]} .. {periods[-1]}"
     money = ", ".join(_money(amount, currency) for currency, amount in sorted(sums.items()))
@@ -292,7 +300,7 @@ def _version_findings(before: RuleBook, after: RuleBook, day: date, files: Mappi
     """Released versions of formulas that are not what they were. One may be ended, on a day that is not past."""
     for name, formula in before.formulas.items():
         now = after.formulas.get(name)
-        there = {each.version: each for each in now.versions} if now is not None else {}
+        there = {each.version: each for each in (*now.versions, *now.corrected)} if now is not None else {}
         for old in formula.versions:
             if old.start >= day:
                 continue
@@ -303,7 +311,10 @@ def _version_findings(before: RuleBook, after: RuleBook, day: date, files: Mappi
                 source = place if place.path in files else Source(place.path)
                 said = f"version {old.version} of {name} has been in force since {old.start}, and {what}"
                 number = max([*there, *(each.version for each in formula.versions)]) + 1
-                remedy = f"Leave it as it was; add version {number}, which starts on {day} or later"
+                remedy = (
+                    f"Leave it as it was; add version {number}, which starts on {day} or later, or says `corrects: {old.version}` and why: "
+                    f"`retroactive: {{ reason: ... }}`"
+                )
                 yield Problem("R101", source, said, remedy)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.problems import InforceError
-from engine.ratebook.build import build
+from engine.ratebook.build import build, problems_in
 from engine.ratebook.review import Moved, Past, newest_approval
 from tests.review.repository import DANA, GEO, Repository, findings, found, repository
 from tests.sample_book import sample_files, sample_texts
@@ -92,10 +92,13 @@ def test_changes_that_move_the_same_documents_are_one_finding(made: Repository) 
         "2026-10, +9.00 USD",
     ]
 
-    joint = [Moved("DRAFT-acme-2026-10", "acme", "2026-10", "USD", 900, {RN: 500, f"geo-base:LA/RN + {RN}": 400})]
-    made.edit(GEO, "2024-01-01: 66.50", "2024-01-01: 66.00")
-    [said] = found(made, "R030", billed=NOVEMBER, moved=joint)
-    assert "(2026-10, +9.00 USD), some of it together with other changes" in said
+    joint = [
+        Moved("DRAFT-acme-2026-10", "acme", "2026-10", "USD", 900, {RN: 500, f"geo-base:LA/RN + {RN}": 400}),
+        Moved("DRAFT-beta-2026-10", "beta", "2026-10", "USD", 10, {"geo-base:LA/RN": 10}),
+    ]
+    one, two = found(made, "R030", billed=NOVEMBER, moved=joint)
+    assert "1 issued invoice (2026-10, +9.00 USD), some of it together with other changes" in one
+    assert "2 issued invoices (2026-10, +4.10 USD), some of it together with other changes" in two
 
 
 def test_what_only_follows_from_a_change_is_its_money_too(made: Repository) -> None:
@@ -342,3 +345,81 @@ def test_a_changed_entry_without_reason_or_approval_is_told_as_the_approvals_say
     assert [each[:11] for each in found(made, "R094")] == ["error[R094]"]
     made.edit(GEO, "2027-02-01: 74.00 }", "2027-02-01: { price: 74.00, reason: review } }")
     assert found(made, "R094") == []
+
+
+# --- corrections of formulas ------------------------------------------------------------------------------------------------
+
+CORRECTION = """\
+  - version: 3
+    corrects: 2
+    from: 2026-01-01
+    formula: max(base * percent / 100, 3.75)
+    round: { digits: 2, half: up }
+    reason: the floor was mistyped
+    approved: { by: m.lee, on: 2026-11-20 }
+"""
+
+
+def with_correction(made: Repository, text: str = CORRECTION) -> None:
+    made.write(VERSIONS, sample_texts()[VERSIONS] + text)
+
+
+def test_a_correction_stands_beside_what_it_corrects(made: Repository) -> None:
+    with_correction(made)
+    formula = build({**sample_files(), VERSIONS: (made.folder / VERSIONS).read_bytes()}).formulas["percent-of-base"]
+    moved = [Moved("DRAFT-acme-2026-10", "acme", "2026-10", "USD", 250, {"percent-of-base/2 + percent-of-base/3": 250})]
+
+    assert [each.version for each in formula.versions] == [1, 3]
+    assert [each.version for each in formula.corrected] == [2]
+    assert found(made, "R100", "R101", billed=NOVEMBER, moved=moved) == []
+    [said] = found(made, "R030", billed=NOVEMBER, moved=moved)
+    assert said.startswith(
+        f"error[R030] {VERSIONS}:{line(made, VERSIONS, '3.75')}:14: this change reaches 1 issued invoice (2026-10, +2.50 USD). "
+    )
+
+    with_correction(made, CORRECTION + "    retroactive: { reason: agreed with all accounts }\n")
+    [said] = found(made, "R030", billed=NOVEMBER, moved=moved)
+    assert said.startswith("warning[R030]")
+    assert "(2026-10, +2.50 USD); retroactive: agreed with all accounts" in said
+
+
+def test_what_is_corrected_stays_as_it_was(made: Repository) -> None:
+    with_correction(made)
+    made.edit(VERSIONS, "3.50)", "3.60)")
+    [said] = found(made, "R101", billed=NOVEMBER)
+
+    assert "version 2 of percent-of-base has been in force since 2026-01-01, and its formula is changed" in said
+
+
+def test_a_correction_of_a_correction(made: Repository) -> None:
+    with_correction(
+        made,
+        CORRECTION + CORRECTION.replace("version: 3", "version: 4").replace("corrects: 2", "corrects: 3").replace("3.75", "3.80"),
+    )
+    formula = build({**sample_files(), VERSIONS: (made.folder / VERSIONS).read_bytes()}).formulas["percent-of-base"]
+
+    assert [each.text for each in formula.versions][-1] == "max(base * percent / 100, 3.80)"
+    assert [each.version for each in formula.corrected] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("corrects: 2", "corrects: 7", "error[R049] rules/formulas/percent-of-base.yaml:22:14: version 3 corrects version 7, and there is no such version before it. Versions before it: 1, 2"),
+        ("corrects: 2", "corrects: 3", "version 3 corrects version 3, and there is no such version before it"),
+        ("from: 2026-01-01", "from: 2026-02-01", "version 3 corrects version 2, and holds on other days. Write `from: 2026-01-01` without `to`"),
+        ("corrects: 2", "corrects: 1", "version 3 corrects version 1, and holds on other days. Write `from: 2024-01-01` and `to: 2026-01-01`"),
+    ],
+)  # fmt: skip
+def test_a_correction_that_fits_nothing_is_refused(old: str, new: str, words: str) -> None:
+    text = sample_texts()[VERSIONS] + CORRECTION.replace(old, new)
+    problems = [str(each) for each in problems_in(sample_files(**{VERSIONS: text}))[1]]
+
+    assert any(words in each for each in problems), problems
+
+
+def test_two_corrections_of_one_version_are_one_too_many() -> None:
+    text = sample_texts()[VERSIONS] + CORRECTION + CORRECTION.replace("version: 3", "version: 4")
+    problems = [str(each) for each in problems_in(sample_files(**{VERSIONS: text}))[1]]
+
+    assert any("a correction of version 2 stands twice. Correct the correction" in each for each in problems), problems
