@@ -71,6 +71,7 @@ class _Telling:
         self.decisions: list[Json] = []
         self._numbers: dict[bytes, int] = {}
         self._there: dict[int, int] = {}
+        self._whole: dict[Key, list[int]] = {}
 
     def _next(self) -> int:
         return self.sources[-1].start + len(self.sources[-1]) if self.sources else 0
@@ -96,15 +97,10 @@ class _Telling:
         return found
 
     def quantities(self) -> list[Json]:
-        """How the quantities of rows fell to their charges."""
+        """How the quantities of rows fell to their charges; none of rows that several accounts share."""
         found: list[Json] = []
-        rows: dict[Key, list[int]] = {}
-        for charge in self._there:
-            key = self._source(charge).behind(charge).key
-            if key is not None:
-                rows.setdefault(key, []).append(charge)
         rounding = self.citations.place(self.book.rounding.source, "rounding")
-        for key, charges in rows.items():
+        for key, charges in self._whole.items():
             source = self._source(charges[0])
             if isinstance(source, TimedCharges):
                 found.append({"activity": self.keys[key], "at": rounding, **source.quantity(charges[0], self._there)})
@@ -121,8 +117,11 @@ class _Telling:
             told["activity"] = self.keys.setdefault(behind.key, len(self.keys))
         if behind.price is not None:
             told["how"] = self._numbered(self.prices, behind.price)
-        shared = "which part of what a shared site costs is whose" if self._is_shared(entry) else ""
-        told["given"] = [text for text in (behind.given, shared) if text]
+        told["given"] = [behind.given] if behind.given else []
+        if self._is_shared(entry):
+            told["given"] = ["which part of what a shared site costs is whose"]
+        elif behind.key is not None:
+            self._whole.setdefault(behind.key, []).append(charge)
         if behind.decisions:
             told["decided"] = list(
                 dict.fromkeys(self._numbered(self.decisions, self._decision(each)) for each in behind.decisions)

@@ -100,6 +100,24 @@ def test_odd_minutes_are_rounded_once_and_shared(tmp_path: Path) -> None:
     assert "the quantities of 7 rows of activity are made again" in verified(data, tmp_path)[2]
 
 
+@pytest.mark.slow
+def test_taxes_within_prices_and_shared_sites_are_proved(tmp_path: Path) -> None:
+    folder = example(tmp_path / "telecom", "telecom")
+    taxes = folder / "rates" / "taxes.yaml"
+    taxes.write_text(taxes.read_text().replace("tax-class: standard\n", "tax-class: standard\n    inclusive: yes\n"))
+    share = "{ share: line, site: harrow-print, from: 2026-01-01, accounts: { harrow-print: 62.5%, oakfield-school: 37.5% } }"
+    (folder / "rules" / "assembly.yaml").write_text(f"format: 1\nkind: assembly\nshares: [{share}]\n")
+    committed(folder, "Taxes in the price, and a shared line")
+
+    made = dict(packs(folder, "2026-10"))
+    said = verified(made["DRAFT-oakfield-school-2026-10"], tmp_path)
+
+    assert b'"included":true' in b"".join(read_pack(data).files["document.json"] for data in made.values())
+    assert any("which part of what a shared site costs is whose" in line for line in said)
+    for data in made.values():
+        verified(data, tmp_path)
+
+
 # --- the verifier ----------------------------------------------------------------------------------------------------------
 
 
