@@ -80,13 +80,16 @@ class _Comparison:
 
     def told(self) -> tuple[tuple[Case, ...], str]:
         """Cases that are decided otherwise, one for each pair of answers and rules, and what is to be said of the search."""
-        columns = self._columns()
-        names = sorted(columns)
-        terms = self._terms(columns)
+        everything, columns = self._columns(None), self._columns(self._related())
+        names = sorted(everything)
+        terms = self._terms(everything, columns)
         signatures: set[tuple[int, int]] = set()
         cases: dict[tuple[object, ...], Case] = {}
         for values in terms:
-            choices = [self._values(name, columns[name], values) for name in names]
+            choices = [
+                self._values(name, columns[name], values) if name in columns else self._values(name, everything[name], values)[:1]
+                for name in names
+            ]
             size = prod(len(each) for each in choices)
             if size * len(terms) > _CELLS_MAX:
                 return (), f"{size * len(terms):,} combinations are too many to try; compare the rules themselves"
@@ -102,23 +105,44 @@ class _Comparison:
 
     # --- what is asked
 
-    def _columns(self) -> dict[str, list[Atom]]:
-        """The predicates of both sides by column."""
+    def _related(self) -> frozenset[str]:
+        """The rules on which a difference can depend. What others answer is the same on both sides, if all answers are collected."""
+        both = [book.policies[self.slot] for book in (self.before, self.after)]
+        rules = [rule for policy in both for rule in policy.rules]
+        every = frozenset(rule.id for rule in rules)
+        if any(policy.mode != "collect" for policy in both):
+            return every
+        found: set[str] = set()
+        new = {
+            name
+            for name in every
+            if len({told(rule) for rule in rules if rule.id == name}) == 2 or sum(r.id == name for r in rules) == 1
+        }
+        if self.days is not None:
+            new = set(every)
+        while new:
+            found |= new
+            answers = {rule.answer for rule in rules if rule.id in found}
+            overriding = {rule.id for rule in rules if found & set(rule.overrides)}
+            overridden = {name for rule in rules if rule.id in found for name in rule.overrides}
+            new = (overriding | overridden | {rule.id for rule in rules if rule.answer in answers}) - found
+        return frozenset(found)
+
+    def _columns(self, rules: frozenset[str] | None) -> dict[str, list[Atom]]:
+        """The predicates of both sides by column; only those of some rules, if they are named."""
         found: dict[str, list[Atom]] = {}
         for side in self.sides:
-            for atom in side.atoms:
-                if isinstance(atom, DatedFrom | DatedTo):
-                    found.setdefault("", []).append(atom)
-                elif not isinstance(atom, Always):
-                    found.setdefault(atom.column, []).append(atom)
+            read = {atom for rule in side.slot.rules if rules is None or rule.id in rules for atom in rule.atoms}
+            for number, atom in enumerate(side.atoms):
+                if number in read and not isinstance(atom, Always):
+                    found.setdefault(atom.column if isinstance(atom, Condition) else "", []).append(atom)
         return found
 
-    def _terms(self, columns: Mapping[str, Sequence[Atom]]) -> list[dict[str, TermValue]]:
-        """The distinct values that sites of both books have, on some day, of the terms that rules read."""
-        read = {name[5:] for name in columns if name.startswith("term ")}
-        read |= {
-            atom.term for atoms in columns.values() for atom in atoms if isinstance(atom, Condition) and atom.term is not None
-        }
+    def _terms(
+        self, everything: Mapping[str, Sequence[Atom]], columns: Mapping[str, Sequence[Atom]]
+    ) -> list[dict[str, TermValue]]:
+        """The distinct values that sites of both books have, on some day, of the terms that related rules read; and some of the others."""
+        read, related = _terms_of(everything), _terms_of(columns)
         found: dict[str, dict[str, TermValue]] = {}
         for book in (self.before, self.after) if read else ():
             for site in sorted(book.sites):
@@ -126,7 +150,8 @@ class _Comparison:
                     on = book.terms_on(site, day)
                     mine = {name: on[name] for name in sorted(read) if name in on}
                     if len(mine) == len(read):
-                        found.setdefault(told(mine), mine)
+                        key = told({name: mine[name] for name in related})
+                        found[key] = min(found.get(key, mine), mine, key=told)
         kept = [found[key] for key in sorted(found)][:_TERMS_MAX]
         return kept or [{}]
 
@@ -257,6 +282,14 @@ class _Comparison:
                     found |= {each.term for each in rule.when if each.term is not None}
                     found |= {each.column[5:] for each in rule.when if each.column.startswith("term ")}
         return sorted(found)
+
+
+def _terms_of(columns: Mapping[str, Sequence[Atom]]) -> set[str]:
+    """The terms that predicates read, as a column or as a bound."""
+    read = {name[5:] for name in columns if name.startswith("term ")}
+    return read | {
+        atom.term for atoms in columns.values() for atom in atoms if isinstance(atom, Condition) and atom.term is not None
+    }
 
 
 def _standing(decision: Decision) -> tuple[str, ...]:

@@ -33,12 +33,12 @@ WORDS = (
 _TOKEN = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d+\.\d+\b|\b\d+(?:h|min)\b|[A-Za-z][A-Za-z-]*")
 
 
-def edited(files: Mapping[str, bytes], random: Random, count: int) -> RuleBook | None:
-    """The book with some edits; None if the result is no rule book any more."""
+def edited(files: Mapping[str, bytes], random: Random, count: int, only: str = "") -> RuleBook | None:
+    """The book with some edits (all in one file, if it is named); None if the result is no rule book any more."""
     texts = {path: data.decode() for path, data in files.items()}
     for _ in range(count):
         rates = [each for each in texts if each.startswith("rates/")]  # fewer files than rules, and edited more often
-        path = random.choice(sorted(random.choice((rates, texts))))
+        path = only or random.choice(sorted(random.choice((rates, texts))))
         places = [match for match in _TOKEN.finditer(texts[path]) if _other(match[0], random) is not None]
         if places:
             match = random.choice(places)
