@@ -46,7 +46,8 @@ What is proved
 
 What is not proved, and must be taken as given (VERIFY.py names and counts it)
 
-    Which rules apply to a row, and how many of its seconds fall under which premium: the rules are here to be read, not run.
+    Which rules apply to a row, which of several rates is that of its place and day, and how many of its seconds fall under which
+    premium: the rules are here to be read, not run.
     Where the sums of an account or worker cross a tier, a band or a limit: that depends on rows of others, which are not here.
     That the rows of activity are in the snapshot of the run: its hash is over rows of all accounts. The issuer's archive has it;
     `inforce prove {number} --check PACK.zip` compares them.
