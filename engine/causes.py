@@ -16,6 +16,7 @@ RowId = tuple[str, str, str]  # kind, source, id
 Cells = Mapping[str, str]
 _SHOWN = 4
 _SAYS_MAX = 100
+_OF_MADE_LINES = ("coupon", "limit", "percentage-fee")  # move no line that is not made of others
 _PLACE = ("file", "row", "closeout")  # where and when a row was taken is not what it says
 
 
@@ -32,7 +33,7 @@ class Cause:
     source: str = ""
     reason: str = ""
     approved: str = ""
-    commit: str | None = None
+    commits: tuple[str, ...] = ()
     author: str = ""
 
     def text(self) -> str:
@@ -43,7 +44,7 @@ class Cause:
         """The cause as canonical JSON members."""
         return {
             "kind": self.kind, "id": self.id, "says": self.says, "source": self.source, "reason": self.reason,
-            "approved": self.approved, "commit": self.commit, "author": self.author,
+            "approved": self.approved, "commits": list(self.commits), "author": self.author,
         }  # fmt: skip
 
 
@@ -70,9 +71,9 @@ class Concern:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The commit that made a change, who wrote it, and who approved it by its trailers."""
+    """The commits that made a change, who wrote them, and who approved them by their trailers."""
 
-    commit: str
+    commits: tuple[str, ...]
     author: str
     approved: str
 
@@ -111,7 +112,8 @@ def causes_of(
     told = [(change.reach, _rule_cause(change, origin_of)) for change in changes]
 
     def causes(concern: Concern) -> tuple[Cause, ...]:
-        found = [cause for reach, cause in told if reaches(reach, concern)]
+        reaching = [cause for reach, cause in told if reaches(reach, concern)]
+        found = [cause for cause in reaching if concern.made or cause.kind not in _OF_MADE_LINES]
         found += [each.cause() for each in moved if bears_on(each, concern, sums=sums)]
         return tuple(found) or rows_compared(concern)
 
@@ -243,7 +245,7 @@ def _rule_cause(change: Change, origin_of: Callable[[Change], Origin | None]) ->
     approved = ", ".join(part for part in (why.by, why.on, why.ref) if part) or (origin.approved if origin else "")
     return Cause(
         change.what, change.id, _says(change), str(source) if source is not None else "", why.retroactive or why.reason, approved,
-        origin.commit if origin else None, origin.author if origin else "",
+        origin.commits if origin else (), origin.author if origin else "",
     )  # fmt: skip
 
 

@@ -100,7 +100,7 @@ def causes_since(now: Now, book_at: Callable[[str], RuleBook], rows_at: Callable
         commit, sequence = known
         changes = difference(book_at(commit), now.book).changes if commit is not None else ()
         moved = moved_rows(_frames(rows_at(sequence)), _frames(now.rows), accounts) if sequence is not None else ()
-        return causes_of(changes, moved, _Origins(now, commit), sums=sums)
+        return causes_of(changes, moved, Origins(now, commit), sums=sums)
 
     return since
 
@@ -110,35 +110,47 @@ def _frames(rows: Rows) -> dict[str, pl.DataFrame]:
     return {kind: frame for kind, frame in rows.items() if isinstance(frame, pl.DataFrame)}
 
 
-class _Origins:
-    """Finds the commit, and who approved it, that a place in a rule file comes from."""
+class Origins:
+    """Finds the commits since `before` that changed an entry, who wrote them, and who approved them by their trailers."""
 
     def __init__(self, now: Now, before: str | None) -> None:
         self._now, self._before = now, before
-        self._lines: dict[str, list[str]] = {}
 
     def __call__(self, change: Change) -> Origin | None:
-        history, commit = self._now.history, self._now.commit
-        if history is None or commit is None:
+        """The origin of a change; None where nothing is known of it."""
+        history, commit, place = self._now.history, self._now.commit, change.after or change.before
+        if history is None or commit is None or self._before is None or place is None:
             return None
-        found = self._added(history, commit, change.after) if change.after is not None else self._removed(history, commit, change)
-        if found is None:
+        since = history.commits_between(self._before, commit, place.path)
+        of_entry = set(self._of_entry(history, commit, place)) if change.after is not None else set()
+        # which of several commits took a line away is not guessed
+        found = [each for each in since if each in of_entry] or (since if len(since) == 1 else [])
+        if not found:
             return None
-        told = history.commit(found)
-        return Origin(found, told.author, ", ".join(told.says("Approved-by")))
+        told = history.records(found)
+        approved = dict.fromkeys(name for each in told for name in each.says("Approved-by"))
+        return Origin(tuple(found), ", ".join(dict.fromkeys(each.author for each in told)), ", ".join(approved))
 
-    def _added(self, history: History, commit: str, place: Source) -> str | None:
-        if place.path not in self._lines:
-            self._lines[place.path] = history.commits_of_lines(commit, place.path)
-        lines = self._lines[place.path]
-        return lines[place.line - 1] if 0 < place.line <= len(lines) else None
+    @cache  # noqa: B019 - lives as long as one question
+    def _blamed(self, history: History, commit: str, path: str) -> tuple[list[str], list[str]]:
+        return history.commits_of_lines(commit, path), (history.read_at(commit, path) or b"").decode(
+            "utf-8", "replace"
+        ).splitlines()
 
-    def _removed(self, history: History, commit: str, change: Change) -> str | None:
-        """The only commit since that changed the file; where there are several, which one removed the entry is not guessed."""
-        if change.before is None or self._before is None:
-            return None
-        found = history.commits_between(self._before, commit, change.before.path)
-        return found[0] if len(found) == 1 else None
+    def _of_entry(self, history: History, commit: str, place: Source) -> list[str]:
+        """The commits of the lines of an entry: its first, and those below it that are indented deeper; at the left margin the whole file."""
+        commits, lines = self._blamed(history, commit, place.path)
+        first = place.line - 1
+        if place.column <= 1 or not 0 <= first < len(lines):
+            return commits
+        own, end = _indent(lines[first]), first + 1
+        while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > own):
+            end += 1
+        return commits[first:end]
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def record(

@@ -78,13 +78,13 @@ def _row(lines: str, issued: str, what: str, figures: tuple[str, str, str], caus
 
 def _because(cause: Cause) -> str:
     """A cause with where it stands, which commit made it, and who approved it."""
-    commit = f", commit {cause.commit[:12]}" if cause.commit else ""
-    author = f" by {cause.author}" if cause.author else ""
-    approved = cause.approved or ("not recorded" if cause.commit else "")
+    commits = ", ".join(commit[:12] for commit in cause.commits)
+    named = f", commit{'s' if len(cause.commits) > 1 else ''} {commits} by {cause.author}" if commits else ""
+    approved = cause.approved or ("not recorded" if commits else "")
     told = (
         f"{cause.kind} {cause.id} {cause.says}",
         cause.reason,
-        f"{cause.source}{commit}{author}",
+        f"{cause.source}{named}",
         f"approval: {approved}" if approved else "",
     )
     return "; ".join(" ".join(text.split()) for text in told if text)

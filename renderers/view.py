@@ -25,6 +25,8 @@ MONTHS = (
     "November",
     "December",
 )
+_SHORT_ROWS = 8
+_SHORT_NOTES = 400
 DASH = "\N{EN DASH}"
 
 
@@ -58,6 +60,11 @@ class Group:
     name: str
     rows: tuple[Row, ...]
     subtotal: str
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it can stand on one page without leaving the one before empty."""
+        return len(self.rows) <= _SHORT_ROWS and sum(len(note) for row in self.rows for note in row.notes) <= _SHORT_NOTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,12 @@ def test_what_moves_an_account_moves_its_fees() -> None:
     assert names(MADE, change(Reach(start=date(2026, 11, 1))), moved=(moved("S9", account="beta"),)) == ["activity "]
 
 
+def test_a_coupon_moves_no_line_that_is_not_made_of_others() -> None:
+    coupon = change(Reach(), what="coupon", name="acme:TEN")
+    assert names(LINE, coupon, change(Reach())) == ["price geo-base:NYC/RN"]
+    assert names(MADE, coupon) == ["coupon acme:TEN"]
+
+
 def test_rows_that_moved_are_named_beside_the_rules() -> None:
     assert names(LINE, change(Reach()), moved=(moved("S1"), moved("S9"))) == ["price geo-base:NYC/RN", "shift S1"]
 
@@ -85,10 +91,10 @@ def test_where_nothing_is_known_the_rows_are_compared() -> None:
 
 
 def test_a_cause_says_what_why_and_who() -> None:
-    origin = Origin("c0ffee", "D. Ortiz", "P. Nair")
+    origin = Origin(("c0ffee",), "D. Ortiz", "P. Nair")
     why = causes_of([change(Reach())], [], lambda _: origin, sums=False)(LINE)
     assert why == (
-        Cause("price", "geo-base:NYC/RN", "70.00 becomes 71.00 from 2026-10-05", "rates/geo.yaml:12:3", "spring", "P. Nair", "c0ffee", "D. Ortiz"),
+        Cause("price", "geo-base:NYC/RN", "70.00 becomes 71.00 from 2026-10-05", "rates/geo.yaml:12:3", "spring", "P. Nair", ("c0ffee",), "D. Ortiz"),
     )  # fmt: skip
     assert words(why) == "price geo-base:NYC/RN 70.00 becomes 71.00 from 2026-10-05 (spring)"
     asked = change(Reach(), provenance=Provenance("x", "m.lee", "2026-11-02", "FIN-1", "agreed late"), before=None)

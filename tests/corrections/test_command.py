@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.causes import Origin
+from engine.correcting import Now, Origins
+from engine.ratebook.build import build
+from engine.ratebook.difference import difference
+from engine.ratebook.history import History
 from tests.workspaces import completed, inforce, make_workspace, write_rows
 
 GIT = {
@@ -74,9 +79,9 @@ def test_the_month_is_corrected_once(workspace: Path) -> None:
     (document,) = told["documents"]
     (part,) = document["corrected"]
     assert part["corrects"] == [{"invoice": "DRAFT-acme-2026-10", "line": 1}]
-    assert [(cause["kind"], cause["id"], cause["commit"], cause["approved"]) for cause in part["causes"]] == [
-        ("price", "geo-base:NYC/RN", commit, "P. Nair"),
-        ("shift", "S3", None, ""),
+    assert [(cause["kind"], cause["id"], cause["commits"], cause["approved"]) for cause in part["causes"]] == [
+        ("price", "geo-base:NYC/RN", [commit], "P. Nair"),
+        ("shift", "S3", [], ""),
     ]
     assert json.loads((out / "DRAFT-acme-2026-10-C1.json").read_bytes())["body_sha256"] == document["body_sha256"]
     assert "Takes back DRAFT-acme-2026-10, line 1" in (out / "DRAFT-acme-2026-10-C1.txt").read_text("utf-8")
@@ -118,3 +123,30 @@ def test_corrections_are_issued_from_a_commit(tmp_path: Path) -> None:
     looked = inforce("correct", "2026-10", "-w", folder)
     assert "DRAFT-acme-2026-10-C1" in looked.stdout
     assert "beta" not in looked.stdout  # its month is not issued
+
+
+def test_the_commits_of_a_cause_are_those_that_changed_the_entry(tmp_path: Path) -> None:
+    """Three commits to one file: one to the entry of acme-west's terms, one elsewhere, one that takes the override away."""
+    folder = make_workspace(tmp_path, [])
+    _git(folder, "init", "-q", "-b", "main")
+    _commit(folder, "one")
+    before = _git(folder, "rev-parse", "HEAD")
+    path = folder / "rates/accounts/acme.yaml"
+    commits = {}
+    for old, new in (
+        ("min-hours: 4h", "min-hours: 5h"),
+        ("price: 96.00", "price: 97.00"),
+        ("reason: surge contract C-88", "reason: C-89"),
+    ):
+        path.write_text(path.read_text("utf-8").replace(old, new), encoding="utf-8")
+        _commit(folder, f"{new}\n\nApproved-by: {new[:5]}")
+        commits[new] = _git(folder, "rev-parse", "HEAD")
+    history = History.open(folder)
+    files = {name: history.files_at(commit) for name, commit in (("before", before), ("now", "HEAD"))}
+    now = Now(build(files["now"]), commits["reason: C-89"], history, {})
+    changes = difference(build(files["before"]), now.book).changes
+    origins = {change.what: Origins(now, before)(change) for change in changes}
+    assert origins["term"] == Origin((commits["min-hours: 5h"],), "D. Ortiz", "min-h")
+    assert origins["override"] == Origin((commits["price: 97.00"], commits["reason: C-89"]), "D. Ortiz", "price, reaso")
+    back = Now(build(files["before"]), before, history, {})
+    assert Origins(back, commits["reason: C-89"])(changes[0]) is None
