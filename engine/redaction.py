@@ -7,6 +7,7 @@ stays are figures, days, places in files, and the names of tables, items and rul
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -36,6 +37,9 @@ class Veil:
 
     def id(self, id_: str) -> str:
         """What stands for the id of an entry."""
+        owner, colon, _ = id_.partition(":")
+        if colon and owner in self.names and id_ not in self.owned:  # of an account, and in none of the books
+            return f"{self.names[owner]}:{HIDDEN}"
         return self.owned.get(id_) or self.names.get(id_) or self.text(id_)
 
     def path(self, source: Source) -> Source:
@@ -76,8 +80,11 @@ def redacted(impact: Impact, veil: Veil) -> Impact:
     numbers = _numbers(impact, veil)
 
     def document(each: MovedDocument) -> MovedDocument:
+        by = Counter[str]()
+        for name, moved in each.by.items():
+            by[_cause(name, veil)] += moved
         return replace(
-            each, number=numbers[each.number], account=veil.name(each.account), by={_cause(name, veil): moved for name, moved in each.by.items()},
+            each, number=numbers[each.number], account=veil.name(each.account), by=dict(by),
             unsound="the base side does not make it as issued" if each.unsound else "",
         )  # fmt: skip
 
