@@ -53,7 +53,13 @@ def agrees(before: RuleBook, after: RuleBook, rows: Activity, past: int = 0) -> 
     """The impact, if the books can bill the rows at all; the quick way and the full one must say the same."""
     try:
         whole = moved(before, after, rows, full=True, past=past)
-    except (InforceError, LookupError, ValueError, TypeError, pl.exceptions.PolarsError):  # what no files could say, or no book could bill
+    except (
+        InforceError,
+        LookupError,
+        ValueError,
+        TypeError,
+        pl.exceptions.PolarsError,
+    ):  # what no files could say, or no book could bill
         return None
     quick = moved(before, after, rows, full=False, past=past)
     assert documents(quick) == documents(whole)
