@@ -11,6 +11,8 @@ from engine.causes import Cause, Concern, Moved, Origin, causes_of, moved_rows, 
 from engine.problems import Source
 from engine.ratebook.book import Provenance
 from engine.ratebook.changes import Change, Reach, Stretch
+from engine.ratebook.difference import difference
+from tests.corrections.books import METERED_SETTINGS, metered_book
 
 LINE = Concern(
     "acme", "acme-east", "RN", date(2026, 10, 5), date(2026, 10, 9), date(2026, 10, 1), date(2026, 11, 1), made=False,
@@ -150,3 +152,11 @@ def test_a_row_that_changes_hands_is_told_to_both_accounts() -> None:
 
 def test_a_kind_that_is_new_came_whole() -> None:
     assert [each.says for each in moved_rows({}, {"shift": rows(row("S1"))}, SITES)] == ["came"]
+
+
+def test_what_corrections_are_called_moves_no_line() -> None:
+    first = {setting: values[0] for setting, values in METERED_SETTINGS.items()}
+    before, after = metered_book(first), metered_book({**first, "split": "corrections: credit-note"})
+    (found,) = difference(before, after).changes
+    assert (found.what, found.reach.is_empty) == ("account", True)
+    assert [account.credit_notes for account in after.accounts.values()] == [True, False]
