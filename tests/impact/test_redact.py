@@ -111,14 +111,8 @@ def _named(book: RuleBook) -> Iterator[Change]:
 def forbidden(books: tuple[RuleBook, RuleBook]) -> list[str]:
     """Every name that must not be there, and every reason in the book."""
     parties = read_parties(example_folder())
-    reasons = {
-        each.provenance.reason
-        for book in books
-        for each in (
-            *(price for table in book.tables.values() for row in table.rows.values() for price in row.prices),
-            *_agreed(book),
-        )
-    }
+    prices = [price for book in books for table in book.tables.values() for row in table.rows.values() for price in row.prices]
+    reasons = {each.provenance.reason for each in prices} | {each.provenance.reason for book in books for each in _agreed(book)}
     names = [party.name for party in parties.buyers.values()] + list(parties.sites.values())
     words = {word for name in names for word in re.findall(r"[A-Za-z]{5,}", name)} - COMMON
     return sorted(
