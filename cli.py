@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from connectors.files import ActivityFile
     from connectors.workspace import Workspace
     from engine.archived import ArchivedDocument
+    from engine.blame import Touched
     from engine.canonical import Json
     from engine.correcting import Standing
     from engine.corrections import Correction
@@ -377,6 +378,44 @@ def explain(
 
 
 @app.command()
+def blame(
+    entry: Annotated[
+        str,
+        typer.Argument(
+            metavar="RATE|RULE|PATH:LINE", help="As explain and diff name it, such as geo-base:NYC/RN-MED or mercy:surge-c88."
+        ),
+    ],
+    workspace: WorkspaceOption = Path(),
+    period: Annotated[
+        list[str] | None, typer.Option("--period", help="Only this period (repeatable; default: all archived ones).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the lines as CSV.")] = False,
+) -> None:
+    """List every invoice line that a rate, an override, a rule, a formula, a premium or a term has touched, with the total."""
+    import json
+
+    from engine.archived import standing_documents
+    from engine.blame import blamed
+    from renderers.blame_text import blame_csv, render_blame
+
+    place = _place(workspace)
+    periods = [each.replace("..", "-to-") for each in period] if period else list(place.archive.periods())
+    documents = [each for name in periods for each in standing_documents(place.archive, name)]
+    if not documents:
+        _refuse("the archive has no documents of these periods; `inforce replay PERIOD` makes them")
+    looked = _blamed(place, entry, documents)
+    found = blamed(entry, looked.books, looked.touched, looked.billed)
+    if as_json:
+        _print(json.dumps({**found.canonical(), "left_out": looked.left_out}, indent=2, ensure_ascii=False))
+    else:
+        _print(blame_csv(found) if as_csv else render_blame(found))
+    for each in looked.left_out:
+        _say(f"not looked at: {each}")
+    raise typer.Exit(PERSON_NEEDED if looked.left_out else DONE)
+
+
+@app.command()
 def diff(
     refs: Annotated[
         list[str] | None,
@@ -389,7 +428,9 @@ def diff(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="PATH|ID", help="Only changes whose file or id begins so (repeatable).")
     ] = None,
-    charged: Annotated[bool, typer.Option("--charged", help="Also the base price of each site and item, override or not.")] = False,
+    charged: Annotated[
+        bool, typer.Option("--charged", help="Also the base price of each site and item, override or not.")
+    ] = False,
     form: Annotated[DifferenceFormat, typer.Option("--format", help="How differences are printed.")] = DifferenceFormat.human,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if there are differences.")] = False,
@@ -955,6 +996,53 @@ def _explained(place: _Place, document: ArchivedDocument, line: int) -> _Explain
     if said:
         told |= {"document": document.number, "line": line, **said}
     return _Explained({**told, "made_with": made_with}, side, preview.period, (number, there), (document.number, line))
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a blame found: the rule books, the lines, what was billed by currency, and the documents that could not be made again."""
+
+    books: list[RuleBook]
+    touched: list[Touched]
+    billed: dict[tuple[str, int], int]
+    left_out: list[str]
+
+
+def _blamed(place: _Place, entry: str, documents: Sequence[ArchivedDocument]) -> _Looked:
+    """Makes the documents again, all of one run's knowledge and period at once, and looks at their charges."""
+    from engine import __version__
+    from engine.archived import NotReproducedError, knowledge_of, prove
+    from engine.blame import check_known, touched, wanted
+    from engine.dates import parse_period
+    from engine.replay import draft_number
+
+    groups: dict[tuple[str, Knowledge, tuple[str, ...]], list[ArchivedDocument]] = {}
+    for each in documents:
+        known, missing = knowledge_of(each, place.archive, place.history)
+        groups.setdefault((each.period_text, known, missing), []).append(each)
+    opened = {known: _known(place, known) for known in dict.fromkeys(known for _, known, _ in groups)}
+    books = [each.book for each in opened.values()]
+    check_known(entry, books)
+    looked = _Looked(books, [], {}, [])
+    versions = dict(_versions(__version__, pdf=False))
+    with _progress("looking at what was billed", len(groups)) as advance:
+        for (period, known, missing), mine in groups.items():
+            accounts = sorted({each.account for each in mine} & opened[known].book.accounts.keys())
+            (preview,) = _previews(opened[known], [parse_period(period)], (), accounts, inside=True)
+            proved = []
+            for each in mine:
+                try:
+                    prove(each, preview, missing, versions)
+                    proved.append(each.number)
+                except NotReproducedError as error:
+                    looked.left_out.append(str(error).splitlines()[0])
+            book = opened[known].book
+            looked.touched.extend(touched(book, preview, wanted(book, entry), proved))
+            for made in (each.invoice for each in preview.assembled if draft_number(each.invoice, preview.period) in proved):
+                key = (made.currency, made.digits)
+                looked.billed[key] = looked.billed.get(key, 0) + made.net
+            advance()
+    return looked
 
 
 def _lines_of(place: _Place, document: ArchivedDocument) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""What an entry of the rule book has touched, for a terminal and for a spreadsheet."""
+
+from __future__ import annotations
+
+from engine.backup import csv_text
+from engine.blame import Blame
+from engine.money import decimal_text
+from renderers.characters import spreadsheet_text
+
+_COLUMNS = (
+    "document", "line", "period", "account", "site", "item", "description", "rows", "of_rows", "quantity", "unit", "amount", "line_amount",
+    "currency",
+)  # fmt: skip
+
+
+def render_blame(blame: Blame) -> str:
+    """The lines with what was touched of each, and the totals."""
+    said = [f"{what} {name}   {place}" for (what, name), place in blame.entries]
+    if not blame.lines:
+        return "\n".join([*said, "", "touched no line of any document"])
+    names = [f"{each.document}#{each.line}" for each in blame.lines]
+    quantities = [f"{each.quantity} {each.unit}" for each in blame.lines]
+    amounts = [decimal_text(each.amount, each.digits, grouped=True) for each in blame.lines]
+    wide = [max(map(len, column)) for column in (names, quantities, amounts)]
+    rows = []
+    for each, name, quantity, amount in zip(blame.lines, names, quantities, amounts, strict=True):
+        whole = decimal_text(each.line_amount, each.digits, grouped=True)
+        part = "" if each.amount == each.line_amount else f" of {whole}"
+        rows.append(
+            f"{name:<{wide[0]}}  {quantity:>{wide[1]}}  {amount:>{wide[2]}} {each.currency}{part}   {each.site}   {each.description}"
+        )
+    totals = [
+        f"{decimal_text(each.amount, each.digits, grouped=True)} {each.currency} on {each.lines} lines: {each.share} of "
+        f"{decimal_text(each.billed, each.digits, grouped=True)} {each.currency} billed"
+        for each in blame.totals
+    ]
+    return "\n".join([*said, "", *rows, "", *totals])
+
+
+def blame_csv(blame: Blame) -> str:
+    """The lines as CSV."""
+    told = [each.canonical() for each in blame.lines]
+    return csv_text([_COLUMNS, *([_cell(each[name]) for name in _COLUMNS] for each in told)]).decode()
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    return text if text.lstrip("-").replace(".", "", 1).isdigit() else spreadsheet_text(text)
