@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from engine.dates import DateError, parse_day
@@ -27,6 +27,7 @@ from engine.ratebook.entries import Entries, entries
 # What has days of its own, so that something new can follow it where it is changed.
 _DATED = frozenset({"price", "override", "term", "geo", "rule", "fee", "coupon", "exemption", "share", "tax"})
 _AND = " + "
+_RELATED_MAX = 5
 _FOLLOWS = frozenset({"fees, coupons and limits that follow", "tax"})  # parts of what moves that no change is named for
 _TACIT = frozenset({"order", "terms"})  # where entries stand has no days
 
@@ -107,29 +108,30 @@ def _entry_findings(asked: Reviewed, changes: Sequence[Change]) -> Iterator[Prob
     writers = _writers(mine, asked)
     severities = asked.approvals.severities if asked.approvals is not None else {}
     lacking = {problem.source: problem for problem in missing_provenance(asked.after)}
+    by_themselves: dict[tuple[str, str, Signature], list[Entry]] = {}
     for entry in mine:
         if asked.before is None and not writers[entry.source]:  # nothing to compare with, and nobody wrote it in the change
             continue
+        provenance = entry.provenance
         if entry.source in lacking:
-            reason: Severity | None = severities.get("missing-reason", "warning") if not entry.provenance.reason else None
-            approval: Severity | None = severities.get("missing-approval", "warning") if not entry.provenance.by else None
+            reason: Severity | None = severities.get("missing-reason", "warning") if not provenance.reason else None
+            approval: Severity | None = severities.get("missing-approval", "warning") if not provenance.by else None
             grave = "error" if "error" in (reason, approval) else reason or approval
             if grave is not None:
-                said = lacking[entry.source]
-                yield Problem(said.code, said.source, said.message, said.remedy, grave)
-        yield from _approval_findings(entry, writers[entry.source], asked)
-
-
-def _approval_findings(entry: Entry, writers: Sequence[Signature], asked: Reviewed) -> Iterator[Problem]:
-    provenance = entry.provenance
-    writer = next((each for each in writers if alike(provenance.by, each, asked.approvals)), None) if provenance.by else None
-    if writer is not None:
-        said = f"{entry.name} was approved by `{provenance.by}`, who wrote it ({writer})"
-        yield Problem("R102", entry.source, said, "Let somebody else approve it")
-    day = _day(provenance.on)
-    if day is not None and day > asked.today:
-        said = f"{entry.name} was approved on {day}, and today is {asked.today}"
-        yield Problem("R103", entry.source, said, "Correct the day of the approval")
+                yield replace(lacking[entry.source], severity=grave)
+        day = _day(provenance.on)
+        if day is not None and day > asked.today:
+            said = f"{entry.name} was approved on {day}, and today is {asked.today}"
+            yield Problem("R103", entry.source, said, "Correct the day of the approval")
+        for writer in writers[entry.source]:
+            if provenance.by and alike(provenance.by, writer, asked.approvals):
+                by_themselves.setdefault((entry.source.path, provenance.by, writer), []).append(entry)
+    for (_, name, writer), entries_ in by_themselves.items():
+        first, *others = sorted(entries_, key=lambda each: each.source)
+        also = f" and {len(others)} more {'entry' if len(others) == 1 else 'entries'} here" if others else ""
+        said = f"{first.name}{also} {'were' if others else 'was'} approved by `{name}`, who wrote {'them' if others else 'it'} ({writer})"
+        related = tuple((each.source, "and this one") for each in others[:_RELATED_MAX])
+        yield Problem("R102", first.source, said, "Let somebody else approve it", related=related)
 
 
 def _writers(entries: Iterable[Entry], asked: Reviewed) -> dict[Source, tuple[Signature, ...]]:
@@ -248,7 +250,7 @@ def _retroactive(
     unsound = sum(not each.is_sound for each in documents)
     if unsound:
         said += f"; {unsound} of them {'is' if unsound == 1 else 'are'} not as issued under the book before either, `inforce impact` says why"
-    related = tuple((each.source, "and this one") for each in sorted(group, key=lambda each: each.source)[1:6])
+    related = tuple((each.source, "and this one") for each in sorted(group, key=lambda each: each.source)[1 : 1 + _RELATED_MAX])
     first = min(group, key=lambda each: each.source)
     if declared:
         why = f"; retroactive: {first.change.provenance.retroactive}"

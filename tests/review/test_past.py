@@ -277,6 +277,15 @@ def test_without_people_a_name_or_an_address_tells_the_author(made: Repository, 
     )
 
 
+def test_entries_that_one_person_wrote_and_approved_are_one_finding(made: Repository) -> None:
+    made.edit(GEO, "2026-10-15: 72.55 }", MINE % "dana")
+    made.edit(GEO, "2024-01-01: 66.00 }", (MINE % "dana").replace("2026-10-15: 72.55", "2024-01-01: 66.00"))
+    made.commit("Raise", who=DANA)
+    [said] = found(made, "R102")
+
+    assert f"the price {RN} and 1 more entry here were approved by `dana`, who wrote them (Dana Ortiz <dana" in said
+
+
 def test_people_are_one_by_all_their_names(tmp_path: Path) -> None:
     made = repository(tmp_path)
     made.branch()
