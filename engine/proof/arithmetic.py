@@ -70,6 +70,7 @@ class _Telling:
         self.prices: list[Json] = []
         self.decisions: list[Json] = []
         self._numbers: dict[bytes, int] = {}
+        self._decided: dict[Decision, int] = {}
         self._there: dict[int, int] = {}
         self._whole: dict[Key, list[int]] = {}
 
@@ -123,9 +124,7 @@ class _Telling:
         elif behind.key is not None:
             self._whole.setdefault(behind.key, []).append(charge)
         if behind.decisions:
-            told["decided"] = list(
-                dict.fromkeys(self._numbered(self.decisions, self._decision(each)) for each in behind.decisions)
-            )
+            told["decided"] = list(dict.fromkeys(map(self._decision, behind.decisions)))
         return told
 
     def _is_shared(self, entry: Row) -> bool:
@@ -133,7 +132,13 @@ class _Telling:
         at_site = any(share.site == entry["section"] for share in self.book.assembly.shares)
         return at_site and str(entry["component"]).endswith(f"@{entry['account']}")
 
-    def _decision(self, decision: Decision) -> dict[str, Json]:
+    def _decision(self, decision: Decision) -> int:
+        """The number of a decision among those told."""
+        if decision not in self._decided:
+            self._decided[decision] = self._numbered(self.decisions, self._told(decision))
+        return self._decided[decision]
+
+    def _told(self, decision: Decision) -> dict[str, Json]:
         policy = self.book.policies[decision.slot]
         rules = {rule.id: rule for rule in policy.rules}
         applied: list[Json] = [

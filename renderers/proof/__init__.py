@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.canonical import Json, canonical_json, sha256
 from engine.money import CURRENCY_DIGITS, decimal_text
-from engine.problems import InforceError
+from engine.problems import InforceError, InvariantError
 from renderers.proof import VERIFY
 
 _README = """\
@@ -57,12 +57,19 @@ What is not proved, and must be taken as given (VERIFY.py names and counts it)
 
 
 def pack(proof: Mapping[str, bytes], manifest: Mapping[str, Json]) -> bytes:
-    """The zip of a proof; the same proof gives the same bytes. `manifest` is what the manifest says beside sizes and hashes."""
+    """The zip of a proof, which verifies; the same proof gives the same bytes. `manifest` is what it says beside sizes and hashes."""
     held = {**proof, "VERIFY.py": verifier(), "README.txt": _readme(proof, manifest)}
     listed: dict[str, Json] = {name: [len(data), sha256(data)] for name, data in held.items()}
     said = {"schema": "inforce.proof/1", **manifest, "files": listed}
     whole = {**said, "sha256": sha256(canonical_json({**said, "sha256": ""}))}
-    return zipped({**held, "manifest.json": canonical_json(whole) + b"\n"})
+    files = {**held, "manifest.json": canonical_json(whole) + b"\n"}
+    try:
+        VERIFY.verify(files, Path(__file__).parent)  # no PDF lies there
+    except _WRONG as error:
+        raise InvariantError(
+            f"the proof of {manifest['number']} does not verify: {error}; this is a fault of the engine"
+        ) from error
+    return zipped(files)
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -74,6 +81,9 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
             entry.create_system = 3  # as on Unix, whatever made it
             archive.writestr(entry, files[name])
     return out.getvalue()
+
+
+_WRONG = (ValueError, KeyError, IndexError, TypeError, ArithmeticError)  # what the verifier runs into where a pack is wrong
 
 
 class WrongPackError(InforceError):
@@ -105,7 +115,7 @@ def verified(data: bytes, beside: Path) -> list[str]:
         raise WrongPackError("the zip holds bytes that belong to none of its files.\nAsk its issuer for it again.")
     try:
         return VERIFY.verify(files, beside)
-    except (ValueError, KeyError, IndexError, TypeError, ArithmeticError) as error:
+    except _WRONG as error:
         raise WrongPackError(f"the pack is not what it says: {error}.\nAsk its issuer for it again.") from error
 
 
