@@ -16,13 +16,13 @@ from renderers.impact_view import NAMES, SHOWN, Rows, Sum, by_period, months_of
 
 WIDTH, PLOT = 820, 180
 _LEFT, _GAP, _TOP = 92, 36, 46
-_BAR_MAX, _LABELS_MAX = 56, 14
+_BAR_MAX, _LABEL, _GROUP_MIN = 56, 62, 150
 _ROW, _NAME, _VALUE = 28, 180, 120
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: where it is, its class in the style sheet, what it is of, and its amount in words with the place for them."""
+    """One bar: where it is, its kind of sum, what it is of and its amount (both may be left out for want of room), and their places."""
 
     x: int
     y: int
@@ -69,7 +69,6 @@ class Chart:
     groups: tuple[Group, ...]
     ticks: tuple[Tick, ...] = ()
     zero: int = 0
-    shows_values: bool = True
 
 
 # --- month by month -------------------------------------------------------------------------------------------------------------
@@ -89,14 +88,14 @@ def months_chart(impact: Impact, currency: str) -> Chart | None:
         return _TOP + rounded(Fraction((high - value) * PLOT, high - low))
 
     groups, x = [], _LEFT + _GAP // 2
-    shows = each_bar >= _BAR_MAX
     for section, amounts in told:
-        width = max(each_bar * len(amounts), 130)
-        begin = x + (width - each_bar * len(amounts)) // 2
+        width = max(each_bar * len(amounts), _GROUP_MIN, _LABEL * min(len(amounts), 3))
+        pitch = width // len(amounts)
+        named = -(-_LABEL // pitch)
         bars = tuple(
             _month_bar(
-                section, name if shows or _is_named(number, len(amounts)) else "", _signed(amount, currency), begin + each_bar * number,
-                each_bar, at(0), at(amount),
+                section, name if number % named == 0 else "", _signed(amount, currency) if named == 1 else "", x + pitch * number + pitch // 2,
+                min(_BAR_MAX, pitch * 6 // 10), at(0), at(amount),
             )
             for number, (name, amount) in enumerate(amounts)
         )  # fmt: skip
@@ -110,25 +109,20 @@ def months_chart(impact: Impact, currency: str) -> Chart | None:
         f"{NAMES[section.state]}: " + ", ".join(f"{name} {_signed(amount, currency)}" for name, amount in amounts)
         for section, amounts in told
     )
-    return Chart(f"Change per month, {currency}", said, max(WIDTH, x), _TOP + PLOT + 46, tuple(groups), ticks, at(0), shows)
+    return Chart(f"Change per month, {currency}", said, max(WIDTH, x), _TOP + PLOT + 46, tuple(groups), ticks, at(0))
 
 
-_TITLES = {"issued": "Issued", "open": "Open", "forward": "Forward: past months under the rules to come"}
+_TITLES = {"issued": "Issued", "open": "Open", "forward": "Forward (estimate)"}
 
 
 def _amounts(section: Section, currency: str) -> list[tuple[str, int]]:
     return [(name, each.change) for name, sums in by_period(section) for each in sums if each.currency == currency]
 
 
-def _is_named(number: int, count: int) -> bool:
-    return number % max(1, -(-count // _LABELS_MAX)) == 0
-
-
-def _month_bar(section: Section, name: str, value: str, x: int, width: int, zero: int, end: int) -> Bar:
-    thick = max(2, min(_BAR_MAX, width * 6 // 10))
-    middle, falls = x + width // 2, end > zero
+def _month_bar(section: Section, name: str, value: str, middle: int, thick: int, zero: int, end: int) -> Bar:
+    falls = end > zero
     return Bar(
-        middle - thick // 2, min(zero, end), thick, max(abs(end - zero), 1), section.state, name, value,
+        middle - thick // 2, min(zero, end), max(thick, 2), max(abs(end - zero), 1), section.state, name, value,
         middle, _TOP + PLOT + 34, middle, end + 14 if falls else end - 6, falls,
     )  # fmt: skip
 
@@ -182,15 +176,17 @@ def _account_bar(section: Section, name: str, total: Sum, number: int, zero: int
 
 
 def clipped(name: str, longest: int = 24) -> str:
-    """A name that fits beside its bar."""
+    """A name that fits beside its bar, with its beginning and its end, which tell similar names apart."""
     if columns(name) <= longest:
         return name
-    kept = ""
-    for each in name:
-        if columns(kept + each) >= longest:
-            break
-        kept += each
-    return f"{kept}…"
+    half = (longest - 1) // 2
+    return f"{_first(name, half)}…{_first(name[::-1], half)[::-1]}"
+
+
+def _first(name: str, longest: int) -> str:
+    while columns(name) > longest:
+        name = name[: max(longest, len(name) // 2)] if len(name) > 2 * longest else name[:-1]
+    return name
 
 
 def currencies(impact: Impact) -> Sequence[str]:

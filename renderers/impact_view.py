@@ -191,13 +191,15 @@ def _shields(impact: Impact, section: Section, context: Context) -> dict[str, tu
     """What shields each account on days of a section; an override's id begins with its account."""
     if not section.periods or not section.documents:
         return {}
-    found: dict[str, tuple[Shield, ...]] = {}
-    for shield in sorted(
-        {each for change in impact.difference.changes for each in change.shields}, key=lambda each: (each.source, each.by)
-    ):
+    once: dict[tuple[Source, str], Shield] = {}
+    for shield in (each for change in impact.difference.changes for each in change.shields):
         if _holds(shield, section, context.day):
-            account = shield.by.partition(":")[0]
-            found[account] = (*found.get(account, ()), shield)
+            same = once.setdefault((shield.source, shield.by), shield)
+            once[shield.source, shield.by] = replace(same, sites=tuple(sorted({*same.sites, *shield.sites})))
+    found: dict[str, tuple[Shield, ...]] = {}
+    for _, shield in sorted(once.items()):
+        account = shield.by.partition(":")[0]
+        found[account] = (*found.get(account, ()), shield)
     return dict(sorted(found.items()))
 
 

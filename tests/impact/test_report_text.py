@@ -93,6 +93,14 @@ def test_a_shield_that_ended_before_a_section_shields_nothing_there() -> None:
     assert "mercy" not in text[text.index("Open period, by account") :]
 
 
+def test_an_override_that_shields_from_two_changes_is_named_once() -> None:
+    (shield,) = price().shields
+    other = price("geo-base:NYC/ICU", shields=(replace(shield, sites=("mercy-south",), start=date(2026, 1, 1)),))
+    text = shown(report(*sample().sections, changes=(price(), other)))
+
+    assert line_of(text, "mercy").endswith("own override 66.00 wins at mercy-north, mercy-south (rates/accounts/mercy.yaml:5)")
+
+
 def test_two_changes_that_move_a_row_together_are_named_together() -> None:
     other = price("geo-base:NYC/all", after=price().before)
     both = f"{price().id} + {other.id}"
