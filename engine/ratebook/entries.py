@@ -111,7 +111,7 @@ GROUPING = "grouping"  # of terms into dated entries, which says nothing if each
 
 
 def entries(book: RuleBook, beside: RuleBook | None = None) -> Entries:
-    """All entries of a book by what they are and their id; but not the rows that a book beside it has just so, of which there are many."""
+    """All entries of a book by what they are and their id; but not the rows and accounts that a book beside it has just so."""
     found: Entries = {}
     for entry in _all(book, beside):
         key, number = (entry.what, entry.id), 1
@@ -124,9 +124,9 @@ def entries(book: RuleBook, beside: RuleBook | None = None) -> Entries:
 
 def _all(book: RuleBook, beside: RuleBook | None) -> Iterator[Entry]:
     apart: Mapping[str, Callable[[RuleBook], Iterator[Entry]]] = {
-        "tables": partial(_tables, beside), "accounts": _accounts, "default_terms": _default_terms, "policies": _policies, "premiums": _premiums,
-        "items": _items, "formulas": _formulas, "assembly": _assembly, "taxes": _taxes, "texts": _texts, "holidays": _holidays,
-        "windows": _windows,
+        "tables": partial(_tables, beside), "accounts": partial(_accounts, beside), "default_terms": _default_terms,
+        "policies": _policies, "premiums": _premiums, "items": _items, "formulas": _formulas, "assembly": _assembly, "taxes": _taxes,
+        "texts": _texts, "holidays": _holidays, "windows": _windows,
     }  # fmt: skip
     form = form_of(RuleBook)
     for name in form.names if form is not None else ():
@@ -276,8 +276,10 @@ def _override(book: RuleBook, override: Override) -> Entry:
 # --- accounts and terms -----------------------------------------------------------------------------------------------
 
 
-def _accounts(book: RuleBook) -> Iterator[Entry]:
+def _accounts(beside: RuleBook | None, book: RuleBook) -> Iterator[Entry]:
     for account in book.accounts.values():
+        if beside is not None and beside.accounts.get(account.account) == account:
+            continue
         yield _undated("account", account.account, account, ("sites", "overrides", "terms", "fees", "coupons", "exemption"))
         yield from _account_parts(book, account)
 
