@@ -782,7 +782,7 @@ def _two_books(folder: Path, refs: Sequence[str], *, one: bool) -> tuple[RuleBoo
 
 def _form_of(path: Path) -> str:
     """The form of a report that a file's ending asks for."""
-    forms = {f".{each.value}": each.value for each in ImpactFormat} | {".txt": ImpactFormat.human.value}
+    forms = {f".{'txt' if each is ImpactFormat.human else each.value}": each.value for each in ImpactFormat}
     if path.suffix not in forms:
         _refuse(f"{path}: the name of a report ends in one of {', '.join(sorted(forms))}")
     return forms[path.suffix]
