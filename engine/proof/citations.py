@@ -15,24 +15,24 @@ class Citations:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
         self._lines: dict[str, list[str]] = {}
-        self._places: dict[str, dict[str, Json]] = {}
+        self._texts: dict[str, str] = {}
+        self._says: dict[str, dict[str, Json]] = {}
 
     def place(self, source: Source, of: str, provenance: Provenance = UNKNOWN_PROVENANCE, *, entry: bool = False) -> str:
         """The name of a place that says `of`; with `entry`, of the whole entry of a list that the place is in."""
         lines = self._read(source.path)
         first = _entry_of(lines, source.line) if entry else source.line
         name = f"{source.path}:{first}"
-        if name not in self._places:
+        if name not in self._texts:
             last = len(lines) if source.column == 1 else _last_of(lines, first)
-            approved = " ".join(text for text in (provenance.by, provenance.on, provenance.ref) if text)
-            self._places[name] = {
-                "of": of, "reason": provenance.reason, "approved": approved or "not recorded", "text": "\n".join(lines[first - 1 : last]),
-            }  # fmt: skip
+            self._texts[name] = "\n".join(lines[first - 1 : last])
+        approved = " ".join(text for text in (provenance.by, provenance.on, provenance.ref) if text)
+        self._says.setdefault(name, {})[of] = {"reason": provenance.reason, "approved": approved or "not recorded"}
         return name
 
     def canonical(self) -> dict[str, Json]:
-        """The places, by name."""
-        return dict(self._places)
+        """The places by name: their text, and what they say with its reason and approval."""
+        return {name: {"text": text, "says": self._says[name]} for name, text in self._texts.items()}
 
     def files(self) -> dict[str, bytes]:
         """The files that are cited, whole."""

@@ -97,6 +97,18 @@ def test_what_cannot_be_proved_is_refused_with_the_reason(workspace: Path) -> No
     assert inforce("prove", NUMBER, "-w", workspace, "--run", "1").returncode == 0
 
 
+def test_a_correction_is_refused_and_what_it_corrects_is_proved(workspace: Path) -> None:
+    assert inforce("replay", "-w", workspace, "2026-10", "--issue").returncode == 0
+    repriced(workspace, "71.00")
+    assert inforce("correct", "-w", workspace, "2026-10", "--issue").returncode == 0
+
+    correction = inforce("prove", f"{NUMBER}-C1", "-w", workspace)
+
+    assert correction.returncode == 1
+    assert "is a correction: it is made of two documents" in correction.stderr
+    assert inforce("prove", NUMBER, "-w", workspace).returncode == 0
+
+
 def test_activity_that_is_lost_or_changed_is_refused(workspace: Path) -> None:
     taken = json.loads((workspace / "archive" / "activity" / "1.json").read_text())["files"][0]["sha256"]
     kept = workspace / "archive" / "objects" / taken
