@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import polars as pl
 
@@ -16,9 +16,10 @@ from engine.corrections import Corrected, Correction, corrections
 from engine.dates import Period
 from engine.invoice import Document, Seal
 from engine.issued import IssuedDocument, check_sealed, issued, issued_accounts
+from engine.origins import Origins
 from engine.pipeline import Preview
 from engine.ports import Archive
-from engine.problems import InforceError, Source
+from engine.problems import InforceError
 from engine.ratebook.book import RuleBook
 from engine.ratebook.changes import Change
 from engine.ratebook.difference import difference
@@ -93,6 +94,8 @@ class Now:
 def causes_since(now: Now, book_at: Callable[[str], RuleBook], rows_at: Callable[[int], Rows]) -> Callable[[Since], Causes]:
     """Why lines are corrected, by what was known when they were issued; each knowledge is compared with the present one once."""
     accounts = {site.site: site.account for site in now.book.sites.values()}
+    files = now.history.files_at(now.commit) if now.history is not None and now.commit is not None else {}
+    origins = Origins(now.history, now.commit, files)
     sums = bool(now.book.accumulators) or any(table.over != "activity" for table in now.book.tables.values())
 
     @cache
@@ -100,7 +103,7 @@ def causes_since(now: Now, book_at: Callable[[str], RuleBook], rows_at: Callable
         commit, sequence = known
         changes = difference(book_at(commit), now.book).changes if commit is not None else ()
         moved = moved_rows(_frames(rows_at(sequence)), _frames(now.rows), accounts) if sequence is not None else ()
-        return causes_of(changes, moved, Origins(now, commit), sums=sums)
+        return causes_of(changes, moved, partial(origin_since, origins, commit), sums=sums)
 
     return since
 
@@ -110,47 +113,25 @@ def _frames(rows: Rows) -> dict[str, pl.DataFrame]:
     return {kind: frame for kind, frame in rows.items() if isinstance(frame, pl.DataFrame)}
 
 
-class Origins:
-    """Finds the commits since `before` that changed an entry, who wrote them, and who approved them by their trailers."""
-
-    def __init__(self, now: Now, before: str | None) -> None:
-        self._now, self._before = now, before
-
-    def __call__(self, change: Change) -> Origin | None:
-        """The origin of a change; None where nothing is known of it."""
-        history, commit, place = self._now.history, self._now.commit, change.after or change.before
-        if history is None or commit is None or self._before is None or place is None:
-            return None
-        since = history.commits_between(self._before, commit, place.path)
-        of_entry = set(self._of_entry(history, commit, place)) if change.after is not None else set()
-        # which of several commits took a line away is not guessed
-        found = [each for each in since if each in of_entry] or (since if len(since) == 1 else [])
-        if not found:
-            return None
-        told = history.records(found)
-        approved = dict.fromkeys(name for each in told for name in each.says("Approved-by"))
-        return Origin(tuple(found), ", ".join(dict.fromkeys(each.author for each in told)), ", ".join(approved))
-
-    @cache  # noqa: B019 - lives as long as one question
-    def _blamed(self, history: History, commit: str, path: str) -> tuple[list[str], list[str]]:
-        return history.commits_of_lines(commit, path), (history.read_at(commit, path) or b"").decode(
-            "utf-8", "replace"
-        ).splitlines()
-
-    def _of_entry(self, history: History, commit: str, place: Source) -> list[str]:
-        """The commits of the lines of an entry: its first, and those below it that are indented deeper; at the left margin the whole file."""
-        commits, lines = self._blamed(history, commit, place.path)
-        first = place.line - 1
-        if place.column <= 1 or not 0 <= first < len(lines):
-            return commits
-        own, end = _indent(lines[first]), first + 1
-        while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > own):
-            end += 1
-        return commits[first:end]
+def origin_since(origins: Origins, before: str | None, change: Change) -> Origin | None:
+    """The commits since `before` that changed an entry, who wrote them and who approved them; None where that cannot be told."""
+    history, commit, place = origins.history, origins.commit, change.after or change.before
+    if history is None or commit is None or before is None or place is None:
+        return None
+    since = history.commits_between(before, commit, place.path)
+    told = origins.of(str(place)) if change.after is not None else {}
+    of_entry = {*_texts(told.get("commit")), *_texts(told.get("entry_changed_in"))}
+    # which of several commits took a line away is not guessed
+    found = [each for each in since if each in of_entry] or (since if len(since) == 1 else [])
+    records = [origins.commit_told(each) for each in found]
+    authors, approved = (
+        ", ".join(dict.fromkeys(name for each in records for name in _texts(each[word]))) for word in ("author", "approved_by")
+    )
+    return Origin(tuple(found), authors, approved) if found else None
 
 
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
+def _texts(told: Json) -> list[str]:
+    return [told] if isinstance(told, str) else [str(each) for each in told] if isinstance(told, Sequence) else []
 
 
 def record(

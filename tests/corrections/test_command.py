@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.causes import Origin
-from engine.correcting import Now, Origins
+from engine.correcting import origin_since
+from engine.origins import Origins
 from engine.ratebook.build import build
 from engine.ratebook.difference import difference
 from engine.ratebook.history import History
@@ -143,10 +144,9 @@ def test_the_commits_of_a_cause_are_those_that_changed_the_entry(tmp_path: Path)
         commits[new] = _git(folder, "rev-parse", "HEAD")
     history = History.open(folder)
     files = {name: history.files_at(commit) for name, commit in (("before", before), ("now", "HEAD"))}
-    now = Now(build(files["now"]), commits["reason: C-89"], history, {})
-    changes = difference(build(files["before"]), now.book).changes
-    origins = {change.what: Origins(now, before)(change) for change in changes}
+    now = Origins(history, commits["reason: C-89"], files["now"])
+    changes = difference(build(files["before"]), build(files["now"])).changes
+    origins = {change.what: origin_since(now, before, change) for change in changes}
     assert origins["term"] == Origin((commits["min-hours: 5h"],), "D. Ortiz", "min-h")
     assert origins["override"] == Origin((commits["price: 97.00"], commits["reason: C-89"]), "D. Ortiz", "price, reaso")
-    back = Now(build(files["before"]), before, history, {})
-    assert Origins(back, commits["reason: C-89"])(changes[0]) is None
+    assert origin_since(Origins(history, before, files["before"]), commits["reason: C-89"], changes[0]) is None
