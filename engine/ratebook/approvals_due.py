@@ -52,14 +52,17 @@ def approval_findings(book: RuleBook) -> Iterator[Problem]:
 
 def missing_provenance(book: RuleBook) -> list[Problem]:
     """Entries without a reason or an approver, as warnings; whoever asks says how grave that is."""
-    found = []
-    for entry in entries_of(book):
-        lacks = [word for word, said in (("reason", entry.provenance.reason), ("approver", entry.provenance.by)) if not said]
-        if lacks:
-            said = f"{entry.name} has no {' and no '.join(lacks)}"
-            remedy = "Add " + " and ".join("`reason:`" if word == "reason" else "`approved: { by, on, ref }`" for word in lacks)
-            found.append(Problem("R094", entry.source, said, remedy, "warning"))
-    return found
+    return [problem for entry in entries_of(book) if (problem := lack(entry)) is not None]
+
+
+def lack(entry: Entry) -> Problem | None:
+    """What an entry does not say of its reason and its approver, as a warning."""
+    lacks = [word for word, said in (("reason", entry.provenance.reason), ("approver", entry.provenance.by)) if not said]
+    if not lacks:
+        return None
+    said = f"{entry.name} has no {' and no '.join(lacks)}"
+    remedy = "Add " + " and ".join("`reason:`" if word == "reason" else "`approved: { by, on, ref }`" for word in lacks)
+    return Problem("R094", entry.source, said, remedy, "warning")
 
 
 def unknown_approvers(book: RuleBook, approvals: Approvals | None) -> Iterator[Problem]:

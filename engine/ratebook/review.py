@@ -16,13 +16,14 @@ from engine.dates import DateError, parse_day
 from engine.money import CURRENCY_DIGITS, decimal_text
 from engine.problems import InforceError, Problem, Severity, Source
 from engine.ratebook.approvals import Approvals
-from engine.ratebook.approvals_due import Entry, entries_of, missing_provenance
+from engine.ratebook.approvals_due import Entry, entries_of, lack
 from engine.ratebook.book import FormulaVersion, RuleBook
 from engine.ratebook.changes import Change
 from engine.ratebook.changeset import ChangeSet, Signature
 from engine.ratebook.demands import alike, demand_findings
-from engine.ratebook.difference import difference
+from engine.ratebook.difference import changed
 from engine.ratebook.entries import Entries, entries
+from engine.ratebook.reach import Books
 
 # What has days of its own, so that something new can follow it where it is changed.
 _DATED = frozenset({"price", "override", "term", "geo", "rule", "fee", "coupon", "exemption", "share", "tax"})
@@ -84,7 +85,7 @@ class Reviewed:
 def review(asked: Reviewed) -> list[Problem]:
     """Everything that is wrong with a change."""
     found = list(demand_findings(asked.change_set, asked.approvals_before, asked.approvals_after))
-    changes = difference(asked.before, asked.after).changes if asked.before is not None else ()
+    changes = changed(Books(asked.before, asked.after)) if asked.before is not None else []
     found += _entry_findings(asked, changes)
     if asked.before is not None:
         found += _past_findings(asked, asked.before, changes)
@@ -107,18 +108,18 @@ def _entry_findings(asked: Reviewed, changes: Sequence[Change]) -> Iterator[Prob
         return
     writers = _writers(mine, asked)
     severities = asked.approvals.severities if asked.approvals is not None else {}
-    lacking = {problem.source: problem for problem in missing_provenance(asked.after)}
     by_themselves: dict[tuple[str, str, Signature], list[Entry]] = {}
     for entry in mine:
         if asked.before is None and not writers[entry.source]:  # nothing to compare with, and nobody wrote it in the change
             continue
         provenance = entry.provenance
-        if entry.source in lacking:
+        lacking = lack(entry)
+        if lacking is not None:
             reason: Severity | None = severities.get("missing-reason", "warning") if not provenance.reason else None
             approval: Severity | None = severities.get("missing-approval", "warning") if not provenance.by else None
             grave = "error" if "error" in (reason, approval) else reason or approval
             if grave is not None:
-                yield replace(lacking[entry.source], severity=grave)
+                yield replace(lacking, severity=grave)
         day = _day(provenance.on)
         if day is not None and day > asked.today:
             said = f"{entry.name} was approved on {day}, and today is {asked.today}"
@@ -134,14 +135,15 @@ def _entry_findings(asked: Reviewed, changes: Sequence[Change]) -> Iterator[Prob
         yield Problem("R102", first.source, said, "Let somebody else approve it", related=related)
 
 
-def _writers(entries: Iterable[Entry], asked: Reviewed) -> dict[Source, tuple[Signature, ...]]:
+def _writers(mine: Sequence[Entry], asked: Reviewed) -> dict[Source, tuple[Signature, ...]]:
     """Who wrote lines of each entry in the change. An entry goes on until a line that stands further left, or another entry begins."""
-    begins = {(each.source.path, each.source.line) for each in entries_of(asked.after)}
+    paths = {each.source.path for each in mine}
+    begins = {(each.source.path, each.source.line) for each in entries_of(asked.after) if each.source.path in paths}
+    texts = {path: asked.files[path].decode("utf-8", "replace").splitlines() for path in paths}
     found: dict[Source, tuple[Signature, ...]] = {}
-    for entry in entries:
+    for entry in mine:
         path, line = entry.source.path, entry.source.line
-        by_line = asked.change_set.writers_of(path)
-        lines = asked.files[path].decode("utf-8", "replace").splitlines()
+        by_line, lines = asked.change_set.writers_of(path), texts[path]
         end = line
         while end < len(lines) and (path, end + 1) not in begins and _indent(lines[end]) >= entry.source.column - 1:
             end += 1
@@ -192,7 +194,7 @@ def _past_findings(asked: Reviewed, before: RuleBook, changes: Sequence[Change])
     if not reaching:
         return
     said_before = {each.source: each.provenance.retroactive for each in entries_of(before)}
-    books = (entries(before), entries(asked.after))
+    books = (entries(before, asked.after), entries(asked.after, before))
     late = []
     for change in reaching:
         why = change.provenance.retroactive
