@@ -259,9 +259,12 @@ def _recent(space: Workspace, files: Mapping[str, bytes]) -> DataFrame | None:
     from engine.problems import InforceError
     from engine.ratebook.cache import build_or_read
 
+    there = space.activity_files()
+    if not there:
+        return None
     book, _ = build_or_read(files, cache_folder())
     try:
-        return recent(book, activity_by_kind(named_files(space.activity_files(), space.folder), book.kinds))
+        return recent(book, activity_by_kind(named_files(there, space.folder), book.kinds))
     except InforceError as error:
         _say(f"note: activity was not looked at: {error}")
         return None

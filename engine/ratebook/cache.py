@@ -60,9 +60,12 @@ def check_or_read(files: Mapping[str, bytes], folder: Path | None, engine: Path 
     kept = _read(folder / name) if folder is not None else None
     if kept is not None:
         return kept_check.read(kept)
-    from engine.ratebook.crosscheck import checked
+    from engine.ratebook.crosscheck import Checked, checked_book
 
-    found = checked(files)
+    try:
+        found = checked_book(files, *build_or_read(files, folder, engine))
+    except ProblemsFound as error:
+        found = Checked(error.problems)
     if folder is not None and name == f"{_CHECK}{_hash_of(files, engine)}":
         _keep(folder, name, kept_check.told(found))
     return found

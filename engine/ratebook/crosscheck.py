@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,12 +48,16 @@ def check(files: Mapping[str, bytes], evidence: Evidence | None = None) -> list[
     return checked(files).all_problems(evidence)
 
 
-@no_collection()
 def checked(files: Mapping[str, bytes]) -> Checked:
     """What is found in the files by themselves."""
     book, problems = problems_in(files)
-    if book is None:
-        return Checked(tuple(problems))
+    return Checked(tuple(problems)) if book is None else checked_book(files, book, problems)
+
+
+@no_collection()
+def checked_book(files: Mapping[str, bytes], book: RuleBook, warnings: Iterable[Problem]) -> Checked:
+    """What is found in files whose book was built, with some warnings."""
+    problems = list(warnings)
     for findings in (rule_findings, unused, cap_findings, approval_findings):
         problems += findings(book)
     problems += unknown_approvers(book, approvals_in(files))
