@@ -101,10 +101,11 @@ class _Telling:
         """How the quantities of rows fell to their charges; none of rows that several accounts share."""
         found: list[Json] = []
         rounding = self.citations.place(self.book.rounding.source, "rounding")
+        each = not self.book.accounts[self.assembled.invoice.account].per_row
         for key, charges in self._whole.items():
             source = self._source(charges[0])
             if isinstance(source, TimedCharges):
-                found.append({"activity": self.keys[key], "at": rounding, **source.quantity(charges[0], self._there)})
+                found.append({"activity": self.keys[key], "at": rounding, **source.quantity(charges[0], self._there, each=each)})
             else:
                 found += [{"activity": self.keys[key], **each} for each in source.sums(charges, self._there)]
         return found

@@ -44,8 +44,11 @@ class TimedCharges:
         key = (activity.kind, activity.source[row], activity.id[row])
         return Behind(key, self._price(place, row), tuple(self._decisions(row, place, basis)))
 
-    def quantity(self, charge: int, there: Mapping[int, int]) -> dict[str, Json]:
-        """How the quantity of a row fell to its charges; `there` numbers those that are on the invoice."""
+    def quantity(self, charge: int, there: Mapping[int, int], *, each: bool) -> dict[str, Json]:
+        """How the quantity of a row fell to its charges; `there` numbers those that are on the invoice, `each` on a backup row of its own.
+
+        `within`: what is billed is no longer than the times that are printed.
+        """
         charges, row = self.rated.charges, int(self.rated.charges.row[charge - self.start])
         first, last = np.searchsorted(charges.row, [row, row + 1]).tolist()
         mine = {(int(charges.segment[at]), charges.component.text(at)): at + self.start for at in range(first, last)}
@@ -68,7 +71,14 @@ class TimedCharges:
             )
         unit = self.book.kinds[self.rated.activity.kind].unit
         digits, half = self.book.rounding.quantity[unit]
-        return {"seconds": int(self.rated.seconds[row]), "digits": digits, "half": half, "pieces": pieces}
+        within = each and not left and sum(seconds.values()) <= self._printed(at for at in mine.values() if at in there)
+        return {"within": within, "digits": digits, "half": half, "pieces": pieces}
+
+    def _printed(self, charges: Iterable[int]) -> int:
+        """The seconds between the times that are printed for some charges."""
+        start, end = self.rated.charges.start, self.rated.charges.end
+        spans = {(int(start[each - self.start]), int(end[each - self.start])) for each in charges}
+        return sum(last - first for first, last in spans)
 
     # --- parts of it
 

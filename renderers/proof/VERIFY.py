@@ -1,10 +1,9 @@
 """Verifies the proof of an invoice, with Python 3.9 or later alone: python VERIFY.py [PACK.zip or its unpacked FOLDER] [SHA-256 of the zip]."""
 import csv, hashlib, io, json, re, sys, zipfile
 from collections import Counter, defaultdict
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-PARTS = ("manifest", "document", "arithmetic", "citations", "activity")
-
 def same(what, found, expected):
     if found != expected: raise ValueError(f"{what}: is {found}, must be {expected}")
 def sha(data): return hashlib.sha256(data).hexdigest()
@@ -39,8 +38,7 @@ def opened(path: Path) -> "dict[str, bytes]":
     if path.is_dir(): return {each.relative_to(path).as_posix(): each.read_bytes() for each in path.rglob("*") if each.is_file()}
     with zipfile.ZipFile(path) as archive: return {name: archive.read(name) for name in archive.namelist()}
 def hashes(files, manifest):
-    whole = {**manifest, "sha256": sha(canonical({**manifest, "sha256": ""}))}
-    same("manifest.json", sha(files["manifest.json"]), sha(canonical(whole) + b"\n"))
+    same("manifest.json", files["manifest.json"], canonical({**manifest, "sha256": sha(canonical({**manifest, "sha256": ""}))}) + b"\n")
     for name in sorted({*files, *manifest["files"]} - {"manifest.json"}):
         same(name, name in files and [len(files[name]), sha(files[name])], manifest["files"].get(name))
 
@@ -59,8 +57,7 @@ def rules(files, commit, prefix, places):  # from the commit through its trees t
         same(place, lines, files[f"book/{path}"].decode().split("\n")[int(first) - 1 :][: len(lines)])
     return f"{len(places)} entries are quoted from {len(books)} rule files, which are those of commit {commit}"
 def amounts(data, body, cells, minor, half):
-    header, *rows = data.splitlines(keepends=True)
-    lines = defaultdict(list)
+    (header, *rows), lines = data.splitlines(keepends=True), defaultdict(list)
     for row, cell in zip(rows, cells): lines[int(cell["line"])].append((row, cell))
     same("the backup", [*lines, len(rows), sha(data)], [*(line["line"] for line in body["lines"]), *body["backup"].values()])
     for line in body["lines"]:
@@ -115,13 +112,16 @@ def charges(told, cells, rows, places, minor, half):
             parts = shares(rounded(sum(pieces), each["half"]), pieces)
             for (*_, numbers), part in zip(each["pieces"], parts): got.update(dict.fromkeys(numbers, part))
             same(what, {number: figures[number][0] * scale for number in got}, got)
-            given["the seconds of time under each set of premiums"] += len(pieces)
+            given.update({"the seconds of time under each set of premiums": len(pieces), "time beyond printed times": not each["within"]})
+            spans = {tuple(cells[told["charges"][number]["row"]][name] for name in ("start", "end")) for number in got if each["within"]}
+            lasts = sum((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() for start, end in spans)
+            same(f"{what}, within the time from start to end", each["within"] and sum(pieces) * 3600 > lasts * scale, False)
         counted.update(each.get("charges", got))
     same("how many charges have a price", len(priced), len(figures))
     given["a quantity that is no cell of a row of activity"] += len(figures) - len(counted)
     return +given
 def verify(files: "dict[str, bytes]", beside: Path = Path()) -> "list[str]":
-    manifest, told, made_of, cited, activity = (json.loads(files[f"{name}.json"]) for name in PARTS)
+    manifest, told, made_of, cited, activity = (json.loads(files[f"{n}.json"]) for n in ("manifest", "document", "arithmetic", "citations", "activity"))
     hashes(files, manifest)
     body, cells, places = told["body"], list(csv.DictReader(io.StringIO(files["backup.csv"].decode(), newline=""))), cited["places"]
     found = [told["envelope"]["number"], cited["commit"], sha(canonical(body)), sha(canonical(body))]
@@ -138,7 +138,7 @@ def verify(files: "dict[str, bytes]", beside: Path = Path()) -> "list[str]":
         rules(files, cited["commit"], cited["prefix"], places), amounts(files["backup.csv"], body, cells, minor, half),
         *([taxes(body, made_of["taxes"], places)] if made_of["taxes"] else []),
         f"{len(made_of['prices'])} prices and the quantities of {len(rows)} rows of activity are made again from what is printed",
-        *(f"taken as given: {what} ({count} charges)" for what, count in sorted(given.items())),
+        *(f"taken as given: {what} ({count} times)" for what, count in sorted(given.items())),
     ]
 if __name__ == "__main__":
     path = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).resolve().parent

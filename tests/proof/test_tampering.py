@@ -165,6 +165,14 @@ def test_an_invoice_of_another_rule_book_is_found_since_the_commit_does_not_hold
         VERIFY.verify(resealed({**dearer, "manifest.json": whole["manifest.json"]}))
 
 
+def test_a_shift_that_is_billed_for_more_time_than_is_printed_is_found() -> None:
+    whole = files()
+    assert b"T07:15" in whole["backup.csv"]
+
+    with pytest.raises(ValueError, match="within the time from start to end"):
+        VERIFY.verify(resealed({**whole, "backup.csv": whole["backup.csv"].replace(b"T07:15", b"T05:15")}))
+
+
 def test_a_row_of_activity_that_is_exchanged_is_found_when_all_hashes_are_made_again() -> None:
     whole = files()
     with pytest.raises(ValueError, match="its activity"):
