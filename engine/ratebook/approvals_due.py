@@ -50,13 +50,8 @@ def approval_findings(book: RuleBook) -> Iterator[Problem]:
                 yield Problem("R092", entry.source, said, remedy, related=((book.accounts[entry.account].source, "the account"),))
 
 
-def missing_provenance(book: RuleBook) -> list[Problem]:
-    """Entries without a reason or an approver, as warnings; whoever asks says how grave that is."""
-    return [problem for entry in entries_of(book) if (problem := lack(entry)) is not None]
-
-
 def lack(entry: Entry) -> Problem | None:
-    """What an entry does not say of its reason and its approver, as a warning."""
+    """What an entry does not say of its reason and its approver, as a warning; whoever asks says how grave that is."""
     lacks = [word for word, said in (("reason", entry.provenance.reason), ("approver", entry.provenance.by)) if not said]
     if not lacks:
         return None

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from engine.ratebook.approvals_due import missing_provenance
+from engine.ratebook.approvals_due import entries_of, lack
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import build
 from engine.ratebook.cases import rule_findings
@@ -127,7 +127,8 @@ def test_more_windows_than_can_be_tried_are_compared_in_pairs() -> None:
 
 
 def test_entries_without_reason_or_approver_are_listed_when_they_are_asked_for() -> None:
-    found = [each.message for each in missing_provenance(build({path: text.encode() for path, text in sample_texts().items()}))]
+    book = build({path: text.encode() for path, text in sample_texts().items()})
+    found = [lacking.message for entry in entries_of(book) if (lacking := lack(entry)) is not None]
 
     assert "the price geo-base:NYC/RN has no reason and no approver" in found
     assert "rule completed of `billable` has no reason and no approver" in found

@@ -299,6 +299,19 @@ def test_people_are_one_by_all_their_names(tmp_path: Path) -> None:
     assert len(found(made, "R102")) == 1
 
 
+def test_lines_are_found_in_a_workspace_inside_a_repository(tmp_path: Path) -> None:
+    made = repository(tmp_path, inside="billing/agency")
+    made.branch()
+    made.edit(GEO, "2026-10-15: 72.55 }", MINE % "d.ortiz")
+    made.commit("Raise", who=DANA)
+    assert len(found(made, "R102")) == 1
+
+    made.edit(GEO, "74.00", "75.00")
+    made.git("config", "user.name", "Mina Lee")
+    made.git("config", "user.email", "mina@larkspur.example")
+    assert len(found(made, "R102")) == 0
+
+
 def test_only_the_lines_of_the_change_make_an_author(tmp_path: Path) -> None:
     """The approver wrote the file once, and another line of it now."""
     made = repository(tmp_path)
