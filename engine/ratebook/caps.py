@@ -17,15 +17,28 @@ from engine.formulas.exact import evaluate
 from engine.formulas.language import BoundsError, Formula, parse
 from engine.money import Decimals, decimal_text, rounded
 from engine.problems import Problem, Source
-from engine.ratebook.book import Cap, CapAmount, CapLimit, FormulaVersion, Premium, Rule, RuleBook, Site, TermValue
+from engine.ratebook.book import (
+    UNKNOWN_PROVENANCE,
+    Cap,
+    CapAmount,
+    CapLimit,
+    FormulaVersion,
+    Premium,
+    Rule,
+    RuleBook,
+    Site,
+    TermValue,
+)
 from engine.ratebook.build_formulas import declared_inputs
 from engine.ratebook.build_rules import AS_WORKED
 from engine.ratebook.crossings import overrides
 from engine.ratebook.slots import holds
-from engine.ratebook.stretches import Stretch, Stretches
+from engine.ratebook.stretches import DAY_WIDTH, Stretch, Stretches
 from engine.ratebook.ties import can_meet
 
 _TOGETHER_MAX = 12  # of more premiums, all are taken to meet
+_EVERYTHING = Cap("", "", None, True, (), Source("rules"))
+_ANYWHERE = CapLimit({}, (), Source("rules"), UNKNOWN_PROVENANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,7 @@ class Charge:
     total: Fraction
     told: str
     at: Source
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,35 @@ def cap_findings(book: RuleBook) -> Iterator[Problem]:
                 yield from _broken(charges, cap, limit)
 
 
+def building_findings(book: RuleBook) -> Iterator[Problem]:
+    """Premiums that build on one another beyond what a formula can take: the dearest hour of each site, tried on each of its days."""
+    policy = book.policies.get("combine")
+    if policy is None or "multiply" not in {policy.otherwise, *(rule.answer for rule in policy.rules)}:
+        return
+    charges = Charges(book)
+    told = set[str]()
+    for site in book.sites.values():
+        dearest = charges.dearest(site)
+        if dearest is None:
+            continue
+        item, start = dearest
+        for day in sorted({start, *(day for day in charges.changes(site, "") if day > start)}):
+            charges.highest(_EVERYTHING, site, item, day)
+        for premium in sorted(charges.stopped.keys() - told):
+            yield _beyond(book, site, item, premium, charges.stopped[premium])
+        told |= charges.stopped.keys()
+
+
+def _beyond(book: RuleBook, site: Site, item: str, premium: str, error: BoundsError) -> Problem:
+    formula = book.formulas[book.premiums[premium].formula]
+    said = (
+        f"where premiums build on one another, an hour of {item} at {site.site} reaches {money(error.value)} before premium {premium}, "
+        f"beyond {money(error.bound)}, the bound of the input `{error.name}` of formula {formula.formula}"
+    )
+    remedy = "Raise the bound of the input, or narrow the premiums that can meet"
+    return Problem("R089", book.premiums[premium].source, said, remedy, "warning", related=((formula.source, "the formula"),))
+
+
 def _broken(charges: Charges, cap: Cap, limit: CapLimit) -> Iterator[Problem]:
     found: dict[tuple[str, CapAmount], list[_Excess]] = {}
     for site in charges.sites(cap, limit):
@@ -94,7 +137,7 @@ def _above(cap: Cap, amount: CapAmount, item: str, excesses: Sequence[_Excess]) 
         f"{over} above the cap {cap.cap} of {money(value.fraction())}{of}{more}"
     )
     remedy = "Lower the price, narrow a premium, or correct the cap"
-    return Problem("R090", worst.charge.at, said, remedy, related=((amount.source, f"cap {cap.cap}"),))
+    return Problem("R090", worst.charge.at, said, remedy, width=worst.charge.width, related=((amount.source, f"cap {cap.cap}"),))
 
 
 class Charges:
@@ -113,6 +156,7 @@ class Charges:
             if given.form == "rate"
         ]
         self.named = self.renamed | self._items_named()
+        self.stopped: dict[str, BoundsError] = {}
         self._formulas: dict[str, Formula] = {}
         self._made: dict[tuple[Decimals, int], tuple[Fraction, str]] = {}
         self._settings: dict[tuple[tuple[str, ...] | None, bool, str, str, date], tuple[Setting, int]] = {}
@@ -158,9 +202,19 @@ class Charges:
         ]
         return [item for item in hourly if limit.where.get("item", item) == item]
 
+    def dearest(self, site: Site) -> tuple[str, date] | None:
+        """The item with the highest base price at a site, and the day from which on it has it."""
+        found: tuple[Fraction, str, date] | None = None
+        for item in self.items(_ANYWHERE):
+            for each in self.laid(self.book.items[item].table, site, item, ""):
+                value = each.override.value if each.override is not None else each.price.value if each.price is not None else None
+                if value is not None and (found is None or value.fraction() > found[0]):
+                    found = value.fraction(), item, each.start
+        return found[1:] if found is not None else None
+
     def moments(self, limit: CapLimit, site: Site, item: str) -> Iterator[tuple[CapAmount, date]]:
         """The days on which the cap or anything that a charge is made of begins, each with the maximum in force."""
-        days = {each.start for each in self.laid(self.book.items[item].table, site, item, "")} | self._changes(
+        days = {each.start for each in self.laid(self.book.items[item].table, site, item, "")} | self.changes(
             site, self._like(item)
         )
         days |= {amount.start for amount in limit.amounts}
@@ -171,7 +225,7 @@ class Charges:
             if day >= begins and in_force and in_force[-1].value is not None and limit.where.get("geo", geo) == geo:
                 yield in_force[-1], day
 
-    def _changes(self, site: Site, item: str) -> set[date]:
+    def changes(self, site: Site, item: str) -> set[date]:
         """The days on which anything but the base price changes at a site."""
         key = (site.site, item)
         if key not in self._days:
@@ -203,13 +257,14 @@ class Charges:
             self._laid[key] = self.stretches.in_force(self.book.tables[table], site, item, premium)
         return self._laid[key]
 
-    def _value(self, table: str, site: Site, item: str, premium: str, day: date) -> tuple[Decimals, Source] | None:
-        """A rate on a day, and where it stands."""
+    def _value(self, table: str, site: Site, item: str, premium: str, day: date) -> tuple[Decimals, Source, int] | None:
+        """A rate on a day, where it stands, and how wide its day is there."""
         for each in self.laid(table, site, item, premium):
             if each.start <= day < each.end:
                 if each.override is not None:
-                    return each.override.value, each.override.source
-                return (each.price.value, each.price.source) if each.price is not None and each.price.value is not None else None
+                    return each.override.value, each.override.source, 1
+                price = each.price
+                return (price.value, price.source, DAY_WIDTH) if price is not None and price.value is not None else None
         return None
 
     # --- how much
@@ -226,7 +281,7 @@ class Charges:
         setting, number = self._settings[key]
         if (base[0], number) not in self._made:
             self._made[base[0], number] = self._made_of(base[0].fraction(), setting)
-        return Charge(*self._made[base[0], number], base[1])
+        return Charge(*self._made[base[0], number], base[1], base[2])
 
     def _setting(self, cap: Cap, site: Site, item: str, day: date) -> Setting:
         """What holds at a site on a day, beside the base price."""
@@ -298,8 +353,9 @@ class Charges:
             self._formulas[text] = parse(version.text, declared_inputs(rule.inputs))
         try:
             exact = evaluate(self._formulas[text], given)
-        except BoundsError:
-            return Fraction(0)  # a run would stop there, and charge nothing
+        except BoundsError as error:
+            self.stopped.setdefault(premium.premium, error)  # a run would stop there, and charge nothing
+            return Fraction(0)
         return Fraction(rounded(exact * 10**version.digits, version.half), 10**version.digits)
 
     def _version(self, formula: str, day: date) -> FormulaVersion | None:

@@ -86,6 +86,7 @@ CATALOGUE: Mapping[str, str] = {
     "R086": "An override is never read, or never used.",
     "R087": "Rows of a rate table are never read.",
     "R088": "Nothing refers to a name of the book.",
+    "R089": "Premiums that build on one another go beyond what a formula can take.",
     # caps and approvals
     "R090": "A charge can be above a cap.",
     "R092": "A price was approved later than the notice period of its account allows.",

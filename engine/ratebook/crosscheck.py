@@ -11,7 +11,7 @@ from engine.ratebook.approvals import approvals_in
 from engine.ratebook.approvals_due import approval_findings, unknown_approvers
 from engine.ratebook.book import RuleBook
 from engine.ratebook.build import problems_in
-from engine.ratebook.caps import cap_findings
+from engine.ratebook.caps import building_findings, cap_findings
 from engine.ratebook.cases import rule_findings
 from engine.ratebook.examples import run_examples
 from engine.ratebook.gaps import Gap, gaps, told
@@ -58,7 +58,7 @@ def checked(files: Mapping[str, bytes]) -> Checked:
 def checked_book(files: Mapping[str, bytes], book: RuleBook, warnings: Iterable[Problem]) -> Checked:
     """What is found in files whose book was built, with some warnings."""
     problems = list(warnings)
-    for findings in (rule_findings, unused, cap_findings, approval_findings):
+    for findings in (rule_findings, unused, cap_findings, building_findings, approval_findings):
         problems += findings(book)
     problems += unknown_approvers(book, approvals_in(files))
     uncompiled = _uncompiled(book)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from engine.dates import FOREVER
 from engine.problems import Problem
 from engine.ratebook.book import Override, RateRow, RateTable, RuleBook, Site
-from engine.ratebook.stretches import Span, Stretches, days_text, first_day, holes, merged, priced, tables_read
+from engine.ratebook.stretches import DAY_WIDTH, Span, Stretches, days_text, first_day, holes, merged, priced, tables_read
 
 if TYPE_CHECKING:
     import polars as pl
@@ -224,10 +224,11 @@ class _Table:
                 rows[0].source,
             )
             remedy = f"Add a price that starts on {start}, or an override for the sites"
+            width = DAY_WIDTH if source != rows[0].source else 1
         else:
-            source, remedy = self.table.source, "Add the row, or an override for the sites"
+            source, remedy, width = self.table.source, "Add the row, or an override for the sites", 1
         site = self.book.sites[at[0][0]]
-        problem = Problem("R080", source, said, remedy, "warning", 1, ((site.source, f"site {site.site}"),))
+        problem = Problem("R080", source, said, remedy, "warning", width, ((site.source, f"site {site.site}"),))
         items = (item,) if item else self.sold
         return Gap(() if premium else items, tuple(at), problem, is_silent)
 

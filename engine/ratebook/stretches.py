@@ -12,6 +12,8 @@ from engine.dates import FOREVER
 from engine.ratebook.book import Override, Price, RateRow, RateTable, RuleBook, Site
 from engine.ratebook.crossings import overrides
 
+DAY_WIDTH = len("2026-10-03")  # a price stands at its day
+
 Span = tuple[date, date]
 """Some days: the first one in, the last one out."""
 
