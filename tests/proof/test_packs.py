@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from fractions import Fraction
 from functools import cache
@@ -13,10 +14,11 @@ from tempfile import mkdtemp
 import pytest
 
 from connectors.demo import write_workspace
+from engine.canonical import canonical_json
 from engine.money import HALVES, rounded, shares
 from renderers.proof import read_pack, verified, verifier
 from tests.clocks.repositories import SHIFTS, committed, git, repository
-from tests.proof.packs import VERIFY, example, packs
+from tests.proof.packs import VERIFY, example, packs, resealed
 from tests.workspaces import completed, make_workspace
 
 
@@ -49,6 +51,32 @@ def test_what_cannot_be_made_again_is_said_and_counted() -> None:
     assert "taken as given: what an allowance includes, at no price" in said
     assert "taken as given: how many of a fee there are in a cycle" in said
     assert "taken as given: the amount of a coupon" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["agency", "saas", "telecom"])
+def test_every_price_of_the_examples_is_a_figure_or_a_formula_of_the_rule_files(name: str) -> None:
+    for data in month(name).values():
+        told = json.loads(read_pack(data).files["arithmetic.json"])
+        given = {reason for charge in told["charges"] for reason in charge["given"]}
+        assert "a price of no single rate" not in given
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["saas", "telecom"])
+def test_a_tax_that_is_changed_with_all_that_follows_from_it_is_found(name: str) -> None:
+    changed = 0
+    for data in month(name).values():
+        whole = dict(read_pack(data).files)
+        told = json.loads(whole["document.json"])
+        body = told["body"]
+        taxed = next((each for each in body["taxes"] if each["tax"]), None)
+        if taxed is not None:
+            taxed["tax"], body["tax"], body["total"] = taxed["tax"] + 1, body["tax"] + 1, body["total"] + 1
+            with pytest.raises(ValueError, match=r"^tax .*: is "):
+                VERIFY.verify(resealed({**whole, "document.json": canonical_json(told) + b"\n"}))
+            changed += 1
+    assert changed >= 3
 
 
 @pytest.mark.slow
