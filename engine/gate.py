@@ -76,7 +76,7 @@ class Gate:
 
 def lacks_estimate(impact: Impact) -> bool:
     """Whether there are changes, and what they move in months to come could not be estimated."""
-    return bool(impact.difference.changes) and impact.forward.note.startswith("no estimate")
+    return bool(impact.difference.changes) and impact.forward.failed
 
 
 def gate(text: str) -> Gate:

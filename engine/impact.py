@@ -72,13 +72,14 @@ class MovedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One of the three sums: its periods and the documents in reach of a change. `note` says why there is none, or how it was made."""
+    """One of the three sums: its periods and the documents in reach of a change. `note` says how it was made, or why it is not: `failed`."""
 
     state: State
     periods: tuple[str, ...]
     documents: tuple[MovedDocument, ...]
     out_of_reach: int = 0
     note: str = ""
+    failed: bool = False
 
     @property
     def moved(self) -> tuple[MovedDocument, ...]:
@@ -247,7 +248,11 @@ def _forward(before: RuleBook, after: RuleBook, found: Difference, asked: Asked)
         section = _section("forward", sides, asked.past, asked, {})
     except InforceError as error:  # a rule book of one day cannot bill every month there was
         why = str(error).split("\n")[0]
-        return Section("forward", tuple(each.name for each in asked.past), (), note=f"no estimate as of {day}: {why}"), months, []
+        return (
+            Section("forward", tuple(each.name for each in asked.past), (), note=f"no estimate as of {day}: {why}", failed=True),
+            months,
+            [],
+        )
     return Section("forward", section.periods, section.documents, note=f"rules in force on {day}"), months, [sides]
 
 

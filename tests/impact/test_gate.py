@@ -108,7 +108,7 @@ def test_what_falls_does_not_hide_what_rises() -> None:
 
 
 def test_what_could_not_be_estimated_does_not_pass() -> None:
-    impact = report(Section("forward", MONTHS, (), note="no estimate as of 2027-01-01: there is no rate"))
+    impact = report(Section("forward", MONTHS, (), note="no estimate as of 2027-01-01: there is no rate", failed=True))
     (verdict,) = gate("5%").judge(impact)
 
     assert not verdict.passed

@@ -73,7 +73,7 @@ def told(books: tuple[RuleBook, RuleBook]) -> tuple[Impact, Context]:
     impact = report(
         section("issued", *documents),
         section("open", *documents),
-        section("forward", *documents, note=f"no estimate as of 2027-01-01: rates/accounts/mercy.yaml: {WORKERS[0]} has no price"),
+        section("forward", *documents, note=f"no estimate as of 2027-01-01: rates/accounts/mercy.yaml: {WORKERS[0]} has no price", failed=True),
         changes=tuple(changes), checked=len(documents), unsound=tuple(documents),
     )  # fmt: skip
     prices = {each.id: str(each.value) for account in book.accounts.values() for each in account.overrides}

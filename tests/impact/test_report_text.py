@@ -125,7 +125,9 @@ def test_what_nothing_changes_is_one_line() -> None:
 
 
 def test_an_estimate_that_could_not_be_made_is_no_silence() -> None:
-    impact = report(Section("forward", MONTHS, (), note="no estimate as of 2027-01-01: rates/geo-base.yaml: no rate"))
+    impact = report(
+        Section("forward", MONTHS, (), note="no estimate as of 2027-01-01: rates/geo-base.yaml: no rate", failed=True)
+    )
 
     assert not is_silent(impact)
     assert "no estimate as of 2027-01-01" in shown(impact)
