@@ -70,6 +70,7 @@ CATALOGUE: Mapping[str, str] = {
     "R071": "The parts of a price, fee, coupon, limit, share or tax do not fit together.",
     "R072": "The tiers of a price overlap, leave a gap, or do not increase.",
     "R073": "A quantity is in another unit than what it is compared with.",
+    "R074": "The windows of a rate table price the same time twice, or leave time without a price.",
     # worked examples
     "R060": "A worked example leaves out something its rules or its formula need.",
     "R061": "The rules do not decide a worked example.",

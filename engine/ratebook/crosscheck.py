@@ -20,6 +20,7 @@ from engine.ratebook.policies import trial_compile
 from engine.ratebook.resolver import SlotError
 from engine.ratebook.slots import compile_slot
 from engine.ratebook.unused import unused
+from engine.ratebook.window_rates import window_findings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,7 +59,7 @@ def checked(files: Mapping[str, bytes]) -> Checked:
 def checked_book(files: Mapping[str, bytes], book: RuleBook, warnings: Iterable[Problem]) -> Checked:
     """What is found in files whose book was built, with some warnings."""
     problems = list(warnings)
-    for findings in (rule_findings, unused, cap_findings, building_findings, approval_findings):
+    for findings in (rule_findings, unused, window_findings, cap_findings, building_findings, approval_findings):
         problems += findings(book)
     problems += unknown_approvers(book, approvals_in(files))
     uncompiled = _uncompiled(book)
