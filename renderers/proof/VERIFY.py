@@ -35,7 +35,7 @@ def made(how, places):  # a figure that is written, or a formula over such figur
     exact = value(how["formula"], {name: made(each, places) for name, each in how["inputs"].items()})
     return Fraction(rounded(exact * 10 ** how["digits"], how["half"]), 10 ** how["digits"])
 def opened(path: Path) -> "dict[str, bytes]":
-    if path.is_dir(): return {each.relative_to(path).as_posix(): each.read_bytes() for each in path.rglob("*") if each.is_file()}
+    if path.is_dir(): return {f.relative_to(path).as_posix(): f.read_bytes() for f in path.rglob("*") if f.is_file() and f.suffix not in (".zip", ".pdf")}
     with zipfile.ZipFile(path) as archive: return {name: archive.read(name) for name in archive.namelist()}
 def hashes(files, manifest):
     same("manifest.json", files["manifest.json"], canonical({**manifest, "sha256": sha(canonical({**manifest, "sha256": ""}))}) + b"\n")
