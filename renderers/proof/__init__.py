@@ -104,7 +104,7 @@ def read_pack(data: bytes) -> Pack:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
         return Pack(json.loads(files["manifest.json"])["number"], files)
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, EOFError, OSError) as error:
         raise WrongPackError(f"this is not the proof of a document ({error}).\nAsk its issuer for it again.") from error
 
 
