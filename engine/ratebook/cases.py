@@ -41,11 +41,9 @@ def rule_findings(book: RuleBook) -> Iterator[Problem]:
     for policy in book.policies.values():
         try:
             cases = Cases(book, policy)
-            yield from ties(policy, lambda one, two, cases=cases: _shown(cases.without((), [one, two])))  # type: ignore[misc]
-            found = [*cases.useless(), *cases.uncovered()]
+            found = [*ties(policy, cases.example), *cases.useless(), *cases.uncovered()]
         except TooManyCasesError:
-            yield from ties(policy)
-            found = list(_in_pairs(policy))
+            found = [*ties(policy), *_in_pairs(policy)]
         yield from found
 
 
@@ -112,6 +110,10 @@ class Cases:
             said = f"no rule of `{policy.slot}` covers {_shown(case)}, and a run that meets it stops"
             remedy = "Add a rule for it, or say under `if-nothing-matches` what is answered"
             yield Problem("R084", policy.source, said, remedy, "warning")
+
+    def example(self, one: Rule, two: Rule) -> str:
+        """A case of two rules, as it could stand in an example."""
+        return _shown(self.without((), [one, two]))
 
     def without(self, rules: Iterable[Rule], within: Iterable[Rule] = ()) -> Facts | None:
         """A case in which all of `within` apply and none of `rules` does; None if there is none."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine.dates import FOREVER
 from engine.problems import Problem
-from engine.ratebook.book import Override, RateRow, RateTable, RuleBook, Site
+from engine.ratebook.book import RateRow, RateTable, RuleBook, Site
 from engine.ratebook.stretches import DAY_WIDTH, Span, Stretches, days_text, first_day, holes, merged, priced, tables_read
 
 if TYPE_CHECKING:
@@ -146,14 +146,14 @@ class _Table:
     def gaps(self) -> Iterator[Gap]:
         """The gaps, each told once for a place and a subject."""
         used = {place for place, _, _ in self.sites}
-        empty = used - self.rows.keys()
-        for place in sorted(empty):
-            spans = [(site.site, start, end) for (at, start, end), sites in self.sites.items() if at == place for site in sites]
-            agreed = [site for site, _, _ in spans if any(each.table == self.table.table for each in self._overrides(site))]
-            left = [each for each in spans if each[0] not in agreed]
-            if left:
-                yield self._gap(place, ("", ""), [], left, is_silent=2 * len(empty) > len(used))
-        used -= empty
+        empty: dict[tuple[str, ...], list[tuple[str, date, date]]] = {place: [] for place in sorted(used - self.rows.keys())}
+        for (place, start, end), sites in self.sites.items():
+            if place in empty:
+                empty[place] += [(site.site, start, end) for site in sites if not self._has_overrides(site)]
+        for place, spans in empty.items():
+            if spans:
+                yield self._gap(place, ("", ""), [], spans, is_silent=2 * len(empty) > len(used))
+        used -= empty.keys()
         for subject in self.subjects:
             having = [place for place in used if subject in self.rows.get(place, {})]
             starts = [
@@ -232,5 +232,5 @@ class _Table:
         items = (item,) if item else self.sold
         return Gap(() if premium else items, tuple(at), problem, is_silent)
 
-    def _overrides(self, site: str) -> tuple[Override, ...]:
-        return self.book.accounts[self.book.sites[site].account].overrides
+    def _has_overrides(self, site: Site) -> bool:
+        return any(each.table == self.table.table for each in self.book.accounts[site.account].overrides)

@@ -183,9 +183,22 @@ def _names(book: RuleBook, read: Mapping[str, set[str]]) -> Iterator[Problem]:
         ),
         "item": ((name, each.source) for name, each in book.items.items() if not each.table and name not in _items_charged(book)),
     }
+    yield from _never_priced(book)
     for word, found in known.items():
         for name, source in found:
             yield Problem("R088", source, f"{_REFERS[word].format(name=name)}", "Remove it, or refer to it", "warning", 1)
+
+
+def _never_priced(book: RuleBook) -> Iterator[Problem]:
+    """Items whose table has no row of theirs, nor anybody an override."""
+    rows = {(name, row.key["item"]) for name, table in book.tables.items() if "item" in table.key for row in table.rows.values()}
+    agreed = {(each.table, each.item) for each in overrides(book)}
+    for item in book.items.values():
+        known = {(item.table, item.item), (item.table, None)} & agreed or (item.table, item.item) in rows
+        if item.table and "item" in book.tables[item.table].key and not known:
+            said = f"the item `{item.item}` takes its price from `{item.table}`, which has no row of it, and no account has agreed one"
+            remedy = "Add its prices, or remove the item"
+            yield Problem("R088", item.source, said, remedy, "warning", related=((book.tables[item.table].source, "the table"),))
 
 
 _REFERS = {
