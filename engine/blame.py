@@ -275,12 +275,13 @@ class _Timed:
     def touched(self) -> Bools:
         """Which charges are touched."""
         charges = self.rated.charges
-        found = self._prices() | self._decided_rows()[charges.row] | self._windows()
+        of_activity = charges.basis != BASES.index("window")  # the row of a window is only the first in it
+        found = self._prices() | (self._decided_rows()[charges.row] & of_activity) | self._windows()
         if self._asks_pieces():
             found |= self._pieces()
         for level, name, start in self._terms():
             found |= self._term(level, name, start)
-        return found
+        return np.asarray(found)
 
     # --- prices
 
@@ -387,7 +388,22 @@ class _Timed:
         places = [(activity.site.values[each >> 32], int(each & (2**32 - 1))) for each in distinct.tolist()]
         holds = [_in_force(self.book, site, day, name) == (level, start) for site, day in places]
         mine = np.array(holds or [False], dtype=np.bool_)[place][charges.row] if len(charges) else np.zeros(0, dtype=np.bool_)
-        return np.asarray(mine & self._uses(name))
+        return np.asarray(
+            (mine & self._uses(name) & (charges.basis != BASES.index("window"))) | self._guaranteed(level, name, start)
+        )
+
+    def _guaranteed(self, level: str, name: str, start: str) -> Bools:
+        """The charges of windows whose guarantee is a term, where the wanted entry says it on the window's first day."""
+        charges, activity = self.rated.charges, self.rated.activity
+        found = np.zeros(len(charges), dtype=np.bool_)
+        for at in np.flatnonzero(charges.basis == BASES.index("window")).tolist():
+            accumulator = self.book.accumulators[charges.component.text(at).removeprefix("window:")]
+            if accumulator.line is None or accumulator.line.limit.term != name:
+                continue
+            ended, row = self.inside.ended[accumulator.accumulator], int(charges.row[at])
+            place = int(np.flatnonzero((ended.row == row) & (ended.start == charges.start[at]))[0])
+            found[at] = _in_force(self.book, activity.site.text(row), int(ended.first_day[place]), name) == (level, start)
+        return found
 
     def _uses(self, name: str) -> Bools:
         """The charges in whose making a term is read, whatever it says."""
@@ -396,6 +412,7 @@ class _Timed:
             return np.ones(len(charges), dtype=np.bool_)
         worked = np.isin(charges.basis, [BASES.index(each) for each in ("worked", "own-line", "fill")])
         found = worked & (name in _TIME_TERMS)
+        found |= (charges.basis == BASES.index("scheduled")) & (name in ("punch-rounding", "break"))
         found |= (charges.basis == BASES.index("fill")) & (name == "min-hours")
         reads = {(slot, rule.id) for slot, policy in self.book.policies.items() for rule in policy.rules if _reads(rule, name)}
 

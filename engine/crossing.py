@@ -51,10 +51,8 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
         if assembled.invoice.account == account
     ]
     same = [(number, each, assembled) for number, each, assembled in others if each.key == mine.key]
-    ids = _ids(rows)
-    moved_to = [
-        found for found in others if found not in same and ids & _ids(_rows(found[2], found[1].line)) and not _is_made(rows)
-    ]
+    left = _ids(rows) - frozenset(row for _, each, assembled in same for row in _ids(_rows(assembled, each.line)))
+    moved_to = [found for found in others if left & _ids(_rows(found[2], found[1].line)) and not _is_made(rows)]
     concern = _concern(document, mine, rows, [_rows(assembled, each.line) for _, each, assembled in same])
     amount = sum(each.amount for _, each, _ in same)
     corrections = corrections_of(archive, *kept)

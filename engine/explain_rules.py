@@ -36,7 +36,8 @@ def step(
 def decision_told(book: RuleBook, slot: str, decision: Decision, place: Place | None = None) -> dict[str, Json]:
     """A decision: the answers, the rules that applied and those that nearly did, and the terms they compared with."""
     rules = {rule.id: rule for rule in book.policies[slot].rules}
-    terms = sorted({name for fired in decision.fired for each in rules[fired].when for name in _terms_of(each.column, each.term)})
+    standing = [rules[fired] for fired in decision.fired if fired not in decision.beaten]
+    terms = sorted({name for rule in standing for each in rule.when for name in _terms_of(each.column, each.term)})
     told: dict[str, Json] = {
         "decides": slot,
         "answers": list(decision.answers),

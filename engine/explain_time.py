@@ -15,7 +15,7 @@ from engine.bulk.programs import PieceKind
 from engine.bulk.recurrences import NEVER
 from engine.canonical import Json
 from engine.dates import day_of, duration_text
-from engine.explain_rules import decision_told, rate_told, step, sum_text, term_told, why
+from engine.explain_rules import Place, decision_told, rate_told, step, sum_text, term_told, why
 from engine.money import Decimals, decimal_text
 from engine.pipeline import Preview
 from engine.problems import InvariantError
@@ -23,7 +23,10 @@ from engine.ratebook.book import RuleBook
 from engine.ratebook.resolver import Decision
 
 _HOUR = 3600
-_ROW_TERMS = ("punch-rounding", "break", "hours", "approval")
+_TERMS = {
+    "worked": ("punch-rounding", "break", "hours", "approval"), "own-line": ("punch-rounding", "break", "hours", "approval"),
+    "fill": ("punch-rounding", "break", "hours", "approval", "min-hours"), "scheduled": ("punch-rounding", "break", "approval"),
+}  # fmt: skip
 
 
 class TimeTelling:
@@ -43,6 +46,8 @@ class TimeTelling:
         self._charges = _by_row(self.rated.charges.row)
         self._sums = [(each, _by_row(each.row)) for each in self.inside.sums]
         self._instants: dict[tuple[int, int], str] = {}
+        self._told: dict[tuple[Decision, Place], dict[str, Json]] = {}
+        self._of_pieces: dict[tuple[int, int, PieceKind, Place], list[Json]] = {}
         self._prices: dict[tuple[int, int], dict[str, Json]] = {}
 
     # --- prices
@@ -160,7 +165,7 @@ class TimeTelling:
 
     def _terms(self, row: int, basis: str) -> list[str]:
         """The terms that made the quantity of a row."""
-        names = [*_ROW_TERMS, *(["min-hours"] if basis == "fill" else [])]
+        names = _TERMS.get(basis, ("approval",))
         billable = self.inside.decided.get("billable")
         term = self.inside.basis[int(billable[row])].term if billable is not None else None
         return [name for name in [*names, *([term] if term else [])] if name in self.book.terms]
@@ -233,7 +238,7 @@ class TimeTelling:
     def _day(self, row: int) -> date:
         return day_of(int(self.rated.activity.day[row]))
 
-    def _where(self, row: int) -> tuple[str, date]:
+    def _where(self, row: int) -> Place:
         return self.rated.activity.site.text(row), self._day(row)
 
     def _span(self, row: int, first: str, last: str) -> Json:
@@ -305,6 +310,11 @@ class TimeTelling:
             "accumulator": sums.accumulator, "source": str(accumulator.source), "window_from": str(day_of(int(sums.day[at]))),
             "from": self._instant(row, int(sums.start[at])), "to": self._instant(row, int(sums.end[at])), "before": said(int(sums.before[at])),
             "counts": said(int(sums.counted[at])), "limits": limits,
+            "terms": [
+                term_told(self.book, (self.rated.activity.site.text(row), day_of(int(sums.day[at]))), band.over.term)
+                for band in accumulator.bands
+                if band.over.term is not None
+            ],
         }  # fmt: skip
 
     def _quantity_of(self, row: int) -> str:
@@ -322,14 +332,18 @@ class TimeTelling:
 
     def _piece_decisions(self, row: int, kind: PieceKind, band: int) -> list[Json]:
         programs, case = self.inside.programs, int(self.inside.case[row])
-        for state in range(len(self.rated.timelines.masks)):
-            found, decisions = programs.decided(case, band, state)
-            if found == kind:
-                return [self._decision(row, each) for each in decisions]
-        return []
+        key = (case, band, kind, self._where(row))
+        if key not in self._of_pieces:
+            made = (programs.decided(case, band, state) for state in range(len(self.rated.timelines.masks)))
+            decisions = next((decisions for found, decisions in made if found == kind), ())
+            self._of_pieces[key] = [self._decision(row, each) for each in decisions]
+        return self._of_pieces[key]
 
     def _decision(self, row: int, decision: Decision) -> dict[str, Json]:
-        return decision_told(self.book, decision.slot, decision, self._where(row))
+        key = (decision, self._where(row))
+        if key not in self._told:
+            self._told[key] = decision_told(self.book, decision.slot, decision, key[1])
+        return self._told[key]
 
 
 def _local_text(utc: int, offset: int) -> str:

@@ -227,8 +227,11 @@ def _across(told: Told) -> Iterator[str]:
     yield f"With {across['known'] if not on else across['known'].split(', as in force')[0]}{on}:"
     for each in across["lines"]:
         yield f"  {each['document']} line {each['line']}   {each['quantity']} {each['unit']} x {each['price']} = {each['amount']} {told['currency']}"
+        known = [list(_price(price, told)) for price in told["prices"]]
         for price in each["prices"]:
-            yield from _price(price, each)
+            said = list(_price(price, each))
+            yield from said if said not in known else ()
+            known.append(said)
     if not across["lines"]:
         yield "  the line is not made"
     for each in across["rows_now_on"]:

@@ -1,0 +1,176 @@
+"""blame and explain say the same from two sides: which rows of which lines an entry of the rule book has touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.blame import Key, NoEntryError, check_known, entries_of, touched, wanted
+from engine.ratebook.book import RuleBook
+from tests.explain.previews import Month, agency, example, explained
+from tests.workspaces import completed, inforce, make_workspace
+
+Hits = dict[Key, dict[tuple[str, int], set[int]]]  # for each entry the places of the rows it touched, by line
+
+
+def told_by_explain(name: str, book: RuleBook) -> Hits:
+    """What explanations name, row by row, for rules; line by line for prices that are alike on the whole line."""
+    known, found = entries_of(book), Hits()
+    own_line = {each.premium for each in book.premiums.values() if each.shown == "own-line"}
+    for line in explained(name):
+        place = (line["document"], line["line"])
+        for at, row in enumerate(line["rows"]):
+            decisions = list(row.get("decisions", ()))
+            component = row.get("component", "")
+            for piece in row.get("pieces", ()):
+                mine = {each for each in piece["premiums"] if each not in own_line}
+                if component.startswith("own:"):
+                    stands = component.removeprefix("own:") in piece["premiums"]
+                else:
+                    stands = mine == set(component.split("+")) - {"base"}
+                decisions += piece["decisions"] if stands else []
+            for decision in decisions:
+                for rule in decision["applied"]:
+                    if not rule["overridden"]:
+                        found.setdefault(("rule", f"{decision['decides']}/{rule['rule']}"), {}).setdefault(place, set()).add(at)
+    return {key: places for key, places in found.items() if key in known}
+
+
+def told_by_blame(month: Month, key: Key) -> dict[tuple[str, int], int]:
+    documents = {
+        f"DRAFT-{each.invoice.account}-2026-10" + (f"-{each.invoice.split}" if each.invoice.split else "")
+        for each in month.preview.assembled
+    }
+    return {(each.document, each.line): each.rows for each in touched(month.book, month.preview, frozenset([key]), documents)}
+
+
+@pytest.mark.parametrize("name", ["agency", "saas"])
+def test_rules_touch_the_rows_whose_explanations_name_them(name: str) -> None:
+    month = agency() if name == "agency" else example(name)
+    hits = told_by_explain(name, month.book)
+    per_row = {account.account for account in month.book.accounts.values() if account.per_row}
+    assert hits
+    for key in (key for key in entries_of(month.book) if key[0] == "rule"):
+        wide = {place: len(rows) for place, rows in hits.get(key, {}).items() if not whole(place, per_row)}
+        found = {place: rows for place, rows in told_by_blame(month, key).items() if not whole(place, per_row)}
+        assert found == wide, key
+
+
+def whole(place: tuple[str, int], per_row: set[str]) -> bool:
+    """Whether the rows of a line stand for several charges each, whose explanations show the first."""
+    return any(place[0].startswith(f"DRAFT-{account}-") for account in per_row)
+
+
+@pytest.mark.parametrize("name", ["agency", "saas", "telecom"])
+def test_prices_and_premiums_touch_the_lines_whose_explanations_name_them(name: str) -> None:
+    month = agency() if name == "agency" else example(name)
+    named: dict[Key, set[tuple[str, int]]] = {}
+    for line in explained(name):
+        place = (line["document"], line["line"])
+        for price in line["prices"]:
+            bases = [] if price.get("own_line") and not reads_base(month.book, price["own_line"]) else [price["base"]]
+            for premium in price.get("premiums", ()):
+                named.setdefault(("premium", premium["premium"]), set()).add(place)
+                named.setdefault(("formula", premium["formula"]["version"]), set()).add(place)
+                bases += [each for each in premium["inputs"].values() if "rate" in each]
+            for rate in [*bases, *price.get("factors", ())]:
+                named.setdefault(("price", rate["rate"]), set()).add(place)
+                named.setdefault(("override", rate["rate"]), set()).add(place)
+    touching = {
+        key: set(told_by_blame(month, key))
+        for key in entries_of(month.book)
+        if key[0] in ("price", "override", "premium", "formula")
+    }
+    assert sum(map(len, touching.values())) > 40
+    for key, places in touching.items():
+        assert places == named.get(key, set()), key
+
+
+def test_terms_touch_the_lines_whose_explanations_name_them() -> None:
+    """Limits of bands, and what rules of premiums read, are named in a whole segment, and touch the charges that reached or met them."""
+    book = agency().book
+    wide = {band.over.term for each in book.accumulators.values() for band in each.bands}
+    rules = [rule for slot in ("premiums", "combine") for rule in book.policies[slot].rules]
+    wide |= {name for rule in rules for each in rule.when for name in (each.term, each.column.removeprefix("term "))}
+    named: dict[str, set[tuple[str, int]]] = {}
+    for line in explained("agency"):
+        for source in term_places(line):
+            named.setdefault(source, set()).add((line["document"], line["line"]))
+    keys = {key: str(source) for key, source in entries_of(book).items() if key[0] == "term"}
+    assert sum(source in named for source in keys.values()) > 15
+    for key, source in keys.items():
+        places = {each for each in told_by_blame(agency(), key) if not each[0].startswith("DRAFT-northgate-")}
+        among = {each for each in named.get(source, set()) if not each[0].startswith("DRAFT-northgate-")}
+        assert places <= among if key[1].rpartition("@")[0].rpartition("/")[2] in wide else places == among, key
+
+
+def term_places(told: Any) -> Iterator[str]:
+    """Where the terms stand that an explanation names; those of a fee are the account's, and touch its line by its own name."""
+    if isinstance(told, dict):
+        if "term" in told and told.get("source"):
+            yield told["source"]
+        for name, each in told.items():
+            yield from term_places(each) if not (name == "terms" and told.get("basis") == "made") else ()
+    elif isinstance(told, list):
+        for each in told:
+            yield from term_places(each)
+
+
+def reads_base(book: RuleBook, premium: str) -> bool:
+    return any(given.form == "base" for given in book.premiums[premium].given.values())
+
+
+def test_an_entry_is_found_by_every_name_it_goes_by() -> None:
+    book = agency().book
+    [dated] = wanted(book, "geo-base:SF-BAY/RN-MED@2026-01-01")
+    assert dated in wanted(book, "geo-base:SF-BAY/RN-MED")
+    assert (
+        wanted(book, str(entries_of(book)[dated]))
+        == wanted(book, f"{entries_of(book)[dated].path}:{entries_of(book)[dated].line}")
+        == {dated}
+    )
+    assert wanted(book, "percent-of-base@2") == wanted(book, "percent-of-base/2") == {("formula", "percent-of-base@2")}
+    assert wanted(book, "cancelled-late") == wanted(book, "billable/cancelled-late") == {("rule", "billable/cancelled-late")}
+    rule = entries_of(book)["rule", "billable/cancelled-late"]
+    assert wanted(book, f"{rule.path}:{rule.line + 2}") == {("rule", "billable/cancelled-late")}  # inside the entry
+    assert ("premium", "night") in wanted(book, "night")
+    with pytest.raises(NoEntryError, match=r"The nearest are .*cancelled-late"):
+        check_known("canceled-late", [book])
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [completed(f"d{day}", f"2026-10-{day}T07:00", f"2026-10-{day}T15:00") for day in ("06", "07", "08")]
+    folder = make_workspace(tmp_path_factory.mktemp("blame"), rows)
+    assert inforce("replay", "2026-10", "-w", folder).returncode == 0
+    return folder
+
+
+def test_the_command_adds_up_what_was_touched(workspace: Path) -> None:
+    """
+    NYC RN: 70.00 until 15 October, 72.55 from then on. Three shifts of 8 hours less half an hour's break, all before.
+    """
+    told = json.loads(inforce("blame", "geo-base:NYC/RN", "-w", workspace, "--json").stdout)
+    assert [each["amount"] for each in told["lines"]] == ["1575.00"]  # 3 x 7.50 x 70.00
+    assert told["totals"] == [{"currency": "USD", "lines": 1, "amount": "1575.00", "billed": "1575.00", "share": "100.00%"}]
+    assert {each["id"] for each in told["entries"]} == {"geo-base:NYC/RN@2024-01-01", "geo-base:NYC/RN@2026-10-15"}
+    text = inforce("blame", "geo-base:NYC/RN@2024-01-01", "-w", workspace).stdout
+    assert "1,575.00 USD on 1 lines: 100.00% of 1,575.00 USD billed" in text
+    assert inforce("blame", "geo-base:NYC/RN@2026-10-15", "-w", workspace).stdout.endswith("touched no line of any document\n")
+    table = inforce("blame", "completed", "-w", workspace, "--csv").stdout.splitlines()
+    assert table[0].startswith("document,line,period,account")
+    assert table[1].startswith("DRAFT-acme-2026-10,1,2026-10,acme")
+
+
+def test_what_cannot_be_asked_is_said_kindly(workspace: Path) -> None:
+    done = inforce("blame", "geo-base:NYC/RM", "-w", workspace)
+    assert done.returncode == 1
+    assert "is called 'geo-base:NYC/RM'" in done.stderr
+    assert "The nearest are geo-base:NYC/RN" in done.stderr
+    done = inforce("blame", "completed", "-w", workspace, "--period", "2020-01")
+    assert done.returncode == 2
+    assert "the archive has no documents of these periods" in done.stderr
