@@ -375,7 +375,8 @@ def explain(
     found = _explained(place, document, int(wanted))
     if any(each is not None for each in (known_at, rules_at, activity_at, at)):
         now = _opened(workspace, None if known_at == "now" else known_at, rules_at, activity_at, at)
-        (other,) = _previews(now, [found.period], (), (document.account,), inside=True)
+        accounts = [document.account] if document.account in now.book.accounts else []
+        (other,) = _previews(now, [found.period], (), accounts, inside=True)
         found.told["across"] = crossed(found.side, _side(now, other), found.place, found.kept, place.archive)
     _print(json.dumps(found.told, indent=2, ensure_ascii=False) if as_json else render_explanation(found.told, rows))
 

@@ -91,8 +91,8 @@ class Explainer:
     def _sources(self) -> Iterator[tuple[int, TimeTelling | MeasuredTelling]]:
         """Who tells which charges, with the number of the first: those of time stand first, then those of measured kinds, then fees."""
         start = 0
-        for _, rated in self.preview.timed:
-            yield start, TimeTelling(self.book, self.preview)
+        for collected, rated in self.preview.timed:
+            yield start, TimeTelling(self.book, collected, rated, start)
             start += len(rated.charges)
         every = [*((rated, False) for _, rated in self.preview.measured), *((rated, True) for rated in self.preview.fees)]
         for measured, fees in every:
@@ -108,7 +108,9 @@ class Explainer:
             return []
         if self.book.accounts[assembled.invoice.account].per_row:
             charges = np.unique(np.concatenate([self._behind(int(each))["charge"].to_numpy() for each in charges]))
-        return self._telling(int(charges[0])).prices(charges)
+        bounds = [start for start, _ in self._tellings]
+        which = np.searchsorted(bounds, charges, side="right")
+        return [told for at in np.unique(which).tolist() for told in self._tellings[at - 1][1].prices(charges[which == at])]
 
     def _row(self, assembled: Assembled, charge: int, cells: Mapping[str, Any]) -> dict[str, Json]:
         if charge < 0:

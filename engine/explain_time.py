@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import NONE, Ints, ints
-from engine.bulk.charges import BASES, ROW_SLOTS, Sums
+from engine.bulk.charges import BASES, ROW_SLOTS, Rated, Sums
 from engine.bulk.pricing import NoRateError, PriceRow, Recipe
 from engine.bulk.programs import PieceKind
 from engine.bulk.recurrences import NEVER
@@ -17,10 +17,10 @@ from engine.canonical import Json
 from engine.dates import day_of, duration_text
 from engine.explain_rules import Place, decision_told, rate_told, step, sum_text, term_told, why
 from engine.money import Decimals, decimal_text
-from engine.pipeline import Preview
 from engine.problems import InvariantError
 from engine.ratebook.book import RuleBook
 from engine.ratebook.resolver import Decision
+from engine.steps.collect import Collected
 
 _HOUR = 3600
 _TERMS = {
@@ -30,14 +30,13 @@ _TERMS = {
 
 
 class TimeTelling:
-    """Tells the steps behind the charges of one preview that are rated by time."""
+    """Tells the steps behind the charges of one kind that is rated by time; `start` is the number of its first charge."""
 
-    def __init__(self, book: RuleBook, preview: Preview) -> None:
-        self.book, self.rated = book, preview.rated
-        if preview.rated.inside is None:
+    def __init__(self, book: RuleBook, collected: Collected, rated: Rated, start: int) -> None:
+        self.book, self.rated, self.start = book, rated, start
+        if rated.inside is None:
             raise InvariantError("the steps of this rating were not kept; this is a fault of the engine")
-        self.inside = preview.rated.inside
-        collected = preview.collected
+        self.inside = rated.inside
         self.places = collected.places
         names = zip(*(_texts(getattr(collected.activity, each)) for each in ("source", "id")), strict=True)
         self._collected = {name: at for at, name in enumerate(names)}
@@ -55,7 +54,8 @@ class TimeTelling:
     def prices(self, charges: Ints) -> list[Json]:
         """How each distinct price of some charges was made."""
         rated = self.rated
-        pairs = sorted({(int(rated.charges.price_row[each]), int(rated.charges.recipe[each])) for each in charges})
+        mine = charges - self.start
+        pairs = sorted({(int(rated.charges.price_row[each]), int(rated.charges.recipe[each])) for each in mine})
         for pair in pairs:
             if pair not in self._prices:
                 self._prices[pair] = self._price(rated.prices.price_row(pair[0]), pair[0], rated.recipes[pair[1]])
@@ -131,6 +131,7 @@ class TimeTelling:
 
     def row(self, charge: int, cells: Mapping[str, Any], digits: int) -> dict[str, Json]:
         """One backup row with the activity behind it and the decisions that made it."""
+        charge -= self.start
         if cells["kind"] == "window":
             return self._window(charge, cells, digits)
         charges, activity = self.rated.charges, self.rated.activity

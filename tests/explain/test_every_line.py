@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from renderers.explanation_text import render_explanation
 from tests.explain.checker import check
 from tests.explain.previews import agency, example, explained
 
@@ -22,6 +23,14 @@ def test_the_printed_steps_of_every_line_land_on_its_amount(name: str, documents
         assert [amounts[number, line.line] * 10**digits for line in assembled.invoice.lines] == [
             line.amount for line in assembled.invoice.lines
         ]
+
+
+@pytest.mark.parametrize("name", ["agency", "saas", "telecom"])
+def test_every_explanation_reads_as_text(name: str) -> None:
+    for told in explained(name):
+        text = render_explanation(told, 1)
+        assert f"  amount     {told['amount']} {told['currency']}" in text
+        assert all(step["value"] in text for step in told["rows"][0]["steps"])
 
 
 def test_no_figure_can_be_another_one_unseen() -> None:
