@@ -20,6 +20,7 @@ from engine.problems import InvariantError, Source
 from engine.ratebook.book import RuleBook
 from engine.ratebook.models import Coupon, Figure, Limit, PercentFee
 
+_BASES = ("rated", "window", "derived")
 _OF_LINE = re.compile(r"line ([0-9]+)")
 
 
@@ -66,7 +67,7 @@ class MadeTelling:
                 return (
                     limit.source,
                     limit.at_least if line.quantity.units > 0 else limit.at_most,
-                    self._limited(invoice, line, limit),
+                    self._limited(invoice, line, limit, cells),
                 )
         accumulator = self.book.accumulators[name]
         figure = Figure(term=accumulator.line.limit.term) if accumulator.line is not None else None
@@ -101,13 +102,17 @@ class MadeTelling:
         yield step("price", f"share({text}, {place}, {', '.join(parts)})", str(line.price), digits=digits, half=half)
 
     def _taken_off(self, invoice: Invoice, line: LineItem, coupon: Coupon) -> Iterator[Json]:
-        """An amount off: at most what there is."""
-        yield step("quantity", str(line.quantity), str(line.quantity))
+        """An amount off: at most what there is. What is taken from lines that other coupons or taxes divide is given as it is."""
         amount = coupon.amount or Decimals(0, 0)
-        formula = f"min({amount}, {line.price})" if amount.fraction() >= line.price.fraction() else str(line.price)
-        yield step("price", formula, str(line.price))
+        before = [each for each in invoice.lines if each.line < line.line]
+        base = [each.amount for each in before if each.origin in _BASES and (not coupon.of or each.item in coupon.of)]
+        said = [decimal_text(each, invoice.digits) for each in base]
+        alone = len(self.invoices) == 1 and not any(each.unit == "each" and each.amount < 0 for each in before)
+        whole = min(amount.fraction(), sum(map(Fraction, said), Fraction(0))) == line.price.fraction()
+        yield step("quantity", str(line.quantity), str(line.quantity))
+        yield step("price", f"min({amount}, {sum_text(said)})" if alone and whole else str(line.price), str(line.price))
 
-    def _limited(self, invoice: Invoice, line: LineItem, limit: Limit) -> Iterator[Json]:
+    def _limited(self, invoice: Invoice, line: LineItem, limit: Limit, cells: Mapping[str, Any]) -> Iterator[Json]:
         """What is missing to the least of a window, or beyond the most."""
         digits, up = invoice.digits, line.quantity.units > 0
         figure = self._figure((limit.at_least if up else limit.at_most) or Figure())
@@ -120,6 +125,8 @@ class MadeTelling:
             if each.origin in ("rated", "window") and each.key != line.key and (not limit.of or each.item in limit.of)
         ]
         here = Fraction(sum(mine), 10**digits)
+        if counted != here and cells["id"].split(":")[1] >= str(invoice.start):
+            raise InvariantError(f"{line.description}: its lines come to {here}, not {counted}; this is a fault of the engine")
         amounts = [decimal_text(amount, digits) for amount in mine]
         earlier = [_text(counted - here, digits)] if counted != here else []
         said = _text(counted, digits)

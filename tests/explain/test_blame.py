@@ -11,6 +11,7 @@ import pytest
 
 from engine.blame import Key, NoEntryError, check_known, entries_of, touched, wanted
 from engine.ratebook.book import RuleBook
+from tests.explain.histories import commit, edit, make, run
 from tests.explain.previews import Month, agency, example, explained
 from tests.workspaces import completed, inforce, make_workspace
 
@@ -27,12 +28,7 @@ def told_by_explain(name: str, book: RuleBook) -> Hits:
             decisions = list(row.get("decisions", ()))
             component = row.get("component", "")
             for piece in row.get("pieces", ()):
-                mine = {each for each in piece["premiums"] if each not in own_line}
-                if component.startswith("own:"):
-                    stands = component.removeprefix("own:") in piece["premiums"]
-                else:
-                    stands = mine == set(component.split("+")) - {"base"}
-                decisions += piece["decisions"] if stands else []
+                decisions += piece["decisions"] if made_of(component, piece["premiums"], own_line) else []
             for decision in decisions:
                 for rule in decision["applied"]:
                     if not rule["overridden"]:
@@ -88,6 +84,34 @@ def test_prices_and_premiums_touch_the_lines_whose_explanations_name_them(name: 
     assert sum(map(len, touching.values())) > 40
     for key, places in touching.items():
         assert places == named.get(key, set()), key
+
+
+def test_accumulators_touch_what_reached_their_bands_and_what_fills_their_windows() -> None:
+    """Time over a band, by the piece that a charge is made of; guaranteed hours; the ceiling's line."""
+    book = agency().book
+    of_band = {band.band: each.accumulator for each in book.accumulators.values() for band in each.bands}
+    own_line = {each.premium for each in book.premiums.values() if each.shown == "own-line"}
+    named: dict[str, set[tuple[str, int]]] = {}
+    for line in explained("agency"):
+        place = (line["document"], line["line"])
+        for row in line["rows"]:
+            if row["component"].startswith("window:"):
+                named.setdefault(row["component"].removeprefix("window:"), set()).add(place)
+            for piece in row.get("pieces", ()):
+                if made_of(row["component"], piece["premiums"], own_line):
+                    for band in piece["over"]:
+                        named.setdefault(of_band[band], set()).add(place)
+    for name in book.accumulators:
+        found = {place for place in told_by_blame(agency(), ("accumulator", name)) if not place[0].startswith("DRAFT-northgate-")}
+        assert found == {place for place in named.get(name, set()) if not place[0].startswith("DRAFT-northgate-")}, name
+    assert {"week", "day", "guarantee", "ceiling"} <= named.keys()
+
+
+def made_of(component: str, premiums: list[str], own_line: set[str]) -> bool:
+    """Whether a charge is made of time with some premiums."""
+    if component.startswith("own:"):
+        return component.removeprefix("own:") in premiums
+    return set(premiums) - own_line == set(component.split("+")) - {"base"}
 
 
 def test_terms_touch_the_lines_whose_explanations_name_them() -> None:
@@ -174,3 +198,34 @@ def test_what_cannot_be_asked_is_said_kindly(workspace: Path) -> None:
     done = inforce("blame", "completed", "-w", workspace, "--period", "2020-01")
     assert done.returncode == 2
     assert "the archive has no documents of these periods" in done.stderr
+
+
+def test_each_document_is_looked_at_with_its_own_knowledge(tmp_path: Path) -> None:
+    """
+    October is issued at 70.00; November is billed at 71.00, after a commit that names the price otherwise. December was billed from a book
+    in no commit that is there no more, so its document is left out, and said to be.
+    """
+    rows = [completed(month, f"2026-{month}-10T07:00", f"2026-{month}-10T15:00") for month in ("10", "11", "12")]
+    folder = make(tmp_path / "w", rows)
+    edit(folder, "rates/geo-base.yaml", "2026-10-15: 72.55", "2027-10-15: 72.55")
+    commit(folder, "Later")
+    run(folder, "replay", "2026-10", "--issue")
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 70.00", "2024-01-01: 71.00")
+    commit(folder, "Another price")
+    run(folder, "replay", "2026-11")
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 71.00", "2024-01-01: 99.00")
+    run(folder, "replay", "2026-12")
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 99.00", "2024-01-01: 71.00")
+    done = inforce("blame", "geo-base:NYC/RN@2024-01-01", "-w", folder, "--json")
+    assert done.returncode == 3
+    assert "not looked at: DRAFT-acme-2026-12: the rule book had changes that are in no commit" in done.stderr
+    told = json.loads(done.stdout)
+    amounts = {(each["document"], each["line"]): each["amount"] for each in told["lines"]}
+    assert {name for name, _ in amounts} == {"DRAFT-acme-2026-10", "DRAFT-acme-2026-11"}
+    assert amounts["DRAFT-acme-2026-10", 1].startswith("525.00" if len(amounts) == 2 else "")
+    assert (
+        json.loads(inforce("blame", "geo-base:NYC/RN@2024-01-01", "-w", folder, "--period", "2026-11", "--json").stdout)[
+            "left_out"
+        ]
+        == []
+    )
