@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
@@ -25,6 +26,7 @@ from engine.ratebook.difference import difference
 
 _MADE = ("fee:", "coupon:", "window:")  # how components of lines without activity of their own begin
 Place = tuple[str, int]  # a document and a line
+Found = tuple[str, LineItem, Assembled]  # a line under the other knowledge, with its document
 Rows = Mapping[str, "pl.DataFrame | Callable[[], Iterable[pl.DataFrame]]"]
 
 
@@ -50,12 +52,14 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
         for each in assembled.invoice.lines
         if assembled.invoice.account == account
     ]
-    same = [(number, each, assembled) for number, each, assembled in others if each.key == mine.key]
-    left = _ids(rows) - frozenset(row for _, each, assembled in same for row in _ids(_rows(assembled, each.line)))
+    of_key = [found for found in others if found[1].key == mine.key]
+    beside = [each for each in document.invoice.lines if each.key == mine.key] if place == kept else []
+    together, same = _moved_lines(mine, beside, of_key)
+    left = _ids(rows) - frozenset(row for _, each, assembled in of_key for row in _ids(_rows(assembled, each.line)))
     moved_to = [found for found in others if left & _ids(_rows(found[2], found[1].line)) and not _is_made(rows)]
     concern = _concern(document, mine, rows, [_rows(assembled, each.line) for _, each, assembled in same])
-    amount = sum(each.amount for _, each, _ in same)
-    corrections = corrections_of(archive, *kept)
+    before, amount = sum(each.amount for each in together), sum(each.amount for _, each, _ in same)
+    corrections = corrections_of(archive, [kept, *((place[0], each.line) for each in together if each is not mine)])
     corrected = sum(int(each["minor"]) for each in corrections)
     return {
         "known": str(now.known),
@@ -65,18 +69,41 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
         "lines": [now.origins.with_origins(now.explainer.line(number, each.line)) for number, each, _ in same],
         "rows_now_on": [_told(number, each, digits) for number, each, _ in moved_to],
         "amount": decimal_text(amount, digits),
-        "difference": decimal_text(amount - mine.amount, digits),
+        "difference": decimal_text(amount - before, digits),
+        "together": [_told(place[0], each, digits) for each in together if each is not mine],
         "changes": [_change(now, each) for each in difference(then.book, now.book).changes if reaches(each.reach, concern)],
         "activity": _activity(then, now, concern),
         "corrected_by": corrections,
         "corrected": decimal_text(corrected, digits),
-        "agrees": mine.amount + corrected == amount,
+        "agrees": before + corrected == amount,
     }
 
 
-def corrections_of(archive: Archive, number: str, line: int) -> list[dict[str, Any]]:
-    """The issued lines that correct a line, and those that correct their corrections, in the order in which they were issued."""
-    mine = {(number, line)}
+def _moved_lines(mine: LineItem, before: Sequence[LineItem], after: Sequence[Found]) -> tuple[list[LineItem], list[Found]]:
+    """Of the lines of one key those that have no equal under the other knowledge, on both sides; a line that has one is alone with it.
+
+    The price is not in the key, so a month with two prices has two lines of it, and only what is not equal became something else.
+    """
+    left = list(after)
+    moved = []
+    for line in (mine, *(each for each in before if each is not mine)):
+        equal = next((found for found in left if _figures(found[1]) == _figures(line)), None)
+        if equal is not None and line is mine:
+            return [mine], [equal]
+        if equal is not None:
+            left.remove(equal)
+        else:
+            moved.append(line)
+    return moved, left
+
+
+def _figures(line: LineItem) -> tuple[Fraction, Fraction, int, int | None]:
+    return line.quantity.fraction(), line.price.fraction(), line.amount, line.tax
+
+
+def corrections_of(archive: Archive, places: Iterable[Place]) -> list[dict[str, Any]]:
+    """The issued lines that correct some lines, and those that correct their corrections, in the order in which they were issued."""
+    mine = set(places)
     found: list[dict[str, Any]] = []
     for period in archive.periods():
         for _, manifest in archive.runs(period):

@@ -234,6 +234,8 @@ def _across(told: Told) -> Iterator[str]:
             known.append(said)
     if not across["lines"]:
         yield "  the line is not made"
+    for each in across["together"]:
+        yield f"  together with line {each['line']}, which was {each['quantity']} x {each['price']} = {each['amount']}"
     for each in across["rows_now_on"]:
         figures = f"{each['quantity']} x {each['price']} = {each['amount']}"
         yield f"  its rows are on {each['document']} line {each['line']}   {each['description']}: {figures}"

@@ -240,7 +240,10 @@ def test_a_night_of_twelve_hours_on_the_clock_over_the_clock_change_is_thirteen_
     nights = [row for row in october(book()) if row["worker"].startswith("W-90") and row["start"] == "2026-10-31T19:00"]
     assert {row["site"] for row in nights} == {"mercy-north", "st-mary-main", "county-general", "lakeside", "redrock"}
     collected = collect(
-        book(), book().kinds["shift"], read_activity(named_files([made / "activity" / "2026-10.csv"], made), book().kinds["shift"]), OCTOBER
+        book(),
+        book().kinds["shift"],
+        read_activity(named_files([made / "activity" / "2026-10.csv"], made), book().kinds["shift"]),
+        OCTOBER,
     )
     at = {name: place for place, name in enumerate(collected.activity.id.to_list())}
     begin, end = collected.activity.times["start"], collected.activity.times["end"]

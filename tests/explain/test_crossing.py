@@ -107,3 +107,22 @@ def test_lines_of_a_correction_explain_themselves(crossed: Path) -> None:
         "DRAFT-acme-2026-10-C1", "rebill", {"invoice": "DRAFT-acme-2026-10", "line": 1},
     )  # fmt: skip
     assert check(rebill) * 100 == 120700
+
+
+def test_lines_of_one_text_and_two_prices_are_told_together(tmp_path: Path) -> None:
+    """A month with two prices has two lines of one key: what stays equal is left out, what moves is summed on both sides."""
+    folder = make(tmp_path, [ROWS[0], completed("d", "2026-10-20T07:00", "2026-10-20T15:00")])
+    run(folder, "replay", "2026-10", "--issue")
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 70.00", "2024-01-01: 71.00")
+    commit(folder, "Review of New York")
+    run(folder, "correct", "2026-10", "--issue")
+    one, other = (explain(folder, f"DRAFT-acme-2026-10#{line}", "--known-at", "now")["across"] for line in (1, 2))
+    assert (one["difference"], one["together"], one["corrected"], one["agrees"]) == ("7.50", [], "7.50", True)
+    assert (other["difference"], other["corrected_by"], other["agrees"]) == ("0.00", [], True)
+
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 71.00, 2026-10-15: 72.55", "2024-01-01: 71.00, 2026-10-15: 73.55")
+    commit(folder, "Review of New York, again")
+    run(folder, "correct", "2026-10", "--issue", now="2026-11-21T09:00:00Z")
+    across = explain(folder, "DRAFT-acme-2026-10#1", "--known-at", "now")["across"]
+    assert [each["line"] for each in across["together"]] == [2]
+    assert (across["difference"], across["corrected"], across["agrees"]) == ("15.00", "15.00", True)

@@ -125,7 +125,7 @@ PERIODS = st.sampled_from(("2026-10", "2026-10", "2026-11", "2026-12", "2026-10-
 
 def fast(found: Preview) -> dict[tuple[str, str], tuple[object, ...]]:
     """What is compared of each invoice: its lines in an order of their own, its taxes by category, its net."""
-    told = {}
+    told: dict[tuple[str, str], tuple[object, ...]] = {}
     for each in found.assembled:
         body = each.invoice
         lines = sorted(
