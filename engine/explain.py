@@ -132,20 +132,27 @@ class Explainer:
     def _per_row(self, assembled: Assembled, charge: int, cells: Mapping[str, Any]) -> dict[str, Json]:
         """A row whose amount is rounded by itself: quantity 1, and its amount as price."""
         parts: list[Json] = []
+        steps: list[Json] = []
         exact = []
         for entry in self._behind(charge).iter_rows(named=True):
             quantity = decimal_text(entry["quantity"], entry["digits"])
             price = decimal_text(entry["price"], entry["price_digits"])
             parts.append({"component": entry["component"], "quantity": quantity, "price": price})
+            made = self._telling(entry["charge"]).steps(entry["charge"])
+            named = [
+                {**each, "step": f"{each['step']} of {entry['component']}"} if each["step"] == "quantity" else each
+                for each in made
+            ]
+            steps += [each for each in named if each["step"] != "price" and each not in steps]
             exact.append(f"{quantity} * {price}")
         amount = decimal_text(int(cells["amount"]), assembled.invoice.digits)
         half = self.book.rounding.amount
-        steps = [
+        steps += [
             step("amount of the row", sum_text(exact), amount, digits=assembled.invoice.digits, half=half),
             step("quantity", cells["quantity"], cells["quantity"]),
             step("price", amount.removeprefix("-"), cells["price"]),
         ]
-        return {"parts": parts, "steps": list(steps)}
+        return {"parts": parts, "steps": steps}
 
     def _share(self, charge: int, cells: Mapping[str, Any], told: Mapping[str, Json]) -> dict[str, Json]:
         """A row of a shared site: what of its quantity this account pays."""

@@ -59,8 +59,13 @@ class MeasuredTelling:
             "start": cells["start"], "end": cells["end"], "dated": str(day_of(activity["day"])), "service_day": cells["service_day"],
             "note": cells["note"], "events": activity["events"], **self._measure(activity), "decisions": decisions,
             "terms": self._terms(made), "quantity": cells["quantity"], "price": cells["price"], "exact": cells["exact"],
-            "steps": _Steps(self, made, activity).told(), "amount": decimal_text(int(cells["amount"]), digits),
+            "steps": self.steps(charge), "amount": decimal_text(int(cells["amount"]), digits),
         }  # fmt: skip
+
+    def steps(self, charge: int) -> list[dict[str, Json]]:
+        """From what a row says to the quantity and the price of one of its charges."""
+        made = self.charges.row(charge - self.start, named=True)
+        return _Steps(self, made, self.rated.measured.frame.row(made["row"], named=True)).told()
 
     def _measure(self, activity: Mapping[str, Any]) -> dict[str, Json]:
         """What a row says: its quantity, or its amount."""
@@ -102,7 +107,7 @@ class _Steps:
     made: Mapping[str, Any]
     activity: Mapping[str, Any]
 
-    def told(self) -> list[Json]:
+    def told(self) -> list[dict[str, Json]]:
         """The steps; the last ones are called quantity and, where it is not simply the price of the rate, price."""
         component, note = self.made["component"], self.made["note"]
         if self.made["point"] < 0:
@@ -150,7 +155,7 @@ class _Steps:
 
     # --- quantities
 
-    def _plain(self) -> list[Json]:
+    def _plain(self) -> list[dict[str, Json]]:
         """The recorded quantity: in steps, in the unit of the table, shared over windows."""
         steps = self._charged()
         if not steps:
@@ -244,7 +249,7 @@ class _Steps:
         digits = quantity_digits(self.telling.book, self._point.table.unit)
         return decimal_text(sums["before"], digits), decimal_text(sums["before"] + sums["quantity"], digits)
 
-    def _tier(self, number: int) -> list[Json]:
+    def _tier(self, number: int) -> list[dict[str, Json]]:
         """The part of a row between two bounds of the running sum."""
         before, after = self._used()
         low, high, price = self._bounds()[number - 1]
@@ -276,14 +281,14 @@ class _Steps:
             allowance = said if isinstance(said, Decimals) else Decimals(0, 0)
         return [(None, str(allowance), str(Decimals(0, point.price.digits))), (str(allowance), None, str(point.price))]
 
-    def _package(self) -> list[Json]:
+    def _package(self) -> list[dict[str, Json]]:
         before, after = self._used()
         size = self._point.scheme.package
         started = f"up(max({after}, 0) / {size}) - up(max({before}, 0) / {size})"
         used = step("used in the window, with this", f"{before} + {_sum_back(before, after)}", after)
         return [*self._charged(), used, step("quantity", started, self._quantity)]
 
-    def _volume(self) -> list[Json]:
+    def _volume(self) -> list[dict[str, Json]]:
         """All of a window at the price that its total reaches."""
         sums = self.telling.running(self.made["row"], self.made["segment"])
         total = decimal_text(sums["total"], quantity_digits(self.telling.book, self._point.table.unit))
@@ -293,7 +298,7 @@ class _Steps:
             formula = f"{tier.price} if {total} >= {tier.start} else {formula}"
         return [*self._plain(), step("used in the whole window", total, total), self._price_is(formula)]
 
-    def _bounded(self, note: str) -> list[Json]:
+    def _bounded(self, note: str) -> list[dict[str, Json]]:
         """At least, or at most, what a price says of one row."""
         scheme, model = self._point.scheme, self._point.table.model
         steps = self._charged() if model != "percentage" else []

@@ -160,7 +160,7 @@ class TimeTelling:
         told["billed_seconds_of_activity"] = int(self.rated.seconds[row])
         told["quantity_of_activity"] = self._quantity_of(row)
         told |= {"quantity": cells["quantity"], "price": cells["price"], "exact": cells["exact"]}
-        told["steps"] = self._steps(row, charge)
+        told["steps"] = self.steps(charge + self.start)
         told["amount"] = decimal_text(int(cells["amount"]), digits)
         return told
 
@@ -171,9 +171,10 @@ class TimeTelling:
         term = self.inside.basis[int(billable[row])].term if billable is not None else None
         return [name for name in [*names, *([term] if term else [])] if name in self.book.terms]
 
-    def _steps(self, row: int, charge: int) -> list[Json]:
+    def steps(self, charge: int) -> list[dict[str, Json]]:
         """From the seconds of a row to the quantity of one of its charges."""
-        charges = self.rated.charges
+        charge -= self.start
+        charges, row = self.rated.charges, int(self.rated.charges.row[charge])
         digits, half = charges.quantity_digits, self.book.rounding.quantity[self.book.kinds[self.rated.activity.kind].unit][1]
         whole = self._quantity_of(row)
         steps = [step("quantity of the activity", f"{int(self.rated.seconds[row])} / {_HOUR}", whole, digits=digits, half=half)]

@@ -95,7 +95,8 @@ def _premium(premium: Told) -> Iterator[str]:
 
 def _rate(label: str, rate: Told, unit: str) -> Iterator[str]:
     per = f" per {unit}" if unit else ""
-    yield f"    {label:<14} {rate['value']}{per}   {rate['rate']}   {_place(rate)}   {_why(rate)}"
+    figure = f"{rate['value']}{per}   " if rate["value"].strip("0.") else ""  # of tiers and percentages there is none
+    yield f"    {label:<14} {figure}{rate['rate']}   {_place(rate)}   {_why(rate)}"
     if "instead_of" in rate:
         other = rate["instead_of"]
         yield f"      instead of   {other['value']}{per}   {other['rate']}   {_place(other)}   {_why(other)}"
