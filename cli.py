@@ -1016,7 +1016,8 @@ def _blamed(place: _Place, entry: str, documents: Sequence[ArchivedDocument]) ->
     """Makes the documents again, all of one run's knowledge and period at once, and looks at their charges."""
     from engine import __version__
     from engine.archived import NotReproducedError, knowledge_of, prove
-    from engine.blame import check_known, touched, wanted
+    from engine.blame import touched
+    from engine.blame_entries import check_known, wanted
     from engine.dates import parse_period
     from engine.replay import draft_number
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.blame import Key, NoEntryError, check_known, entries_of, touched, wanted
+from engine.blame import touched
+from engine.blame_entries import Key, NoEntryError, check_known, entries_of, wanted
 from engine.ratebook.book import RuleBook
 from tests.explain.histories import commit, edit, make, run
 from tests.explain.previews import Month, agency, example, explained

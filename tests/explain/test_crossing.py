@@ -126,3 +126,25 @@ def test_lines_of_one_text_and_two_prices_are_told_together(tmp_path: Path) -> N
     across = explain(folder, "DRAFT-acme-2026-10#1", "--known-at", "now")["across"]
     assert [each["line"] for each in across["together"]] == [2]
     assert (across["difference"], across["corrected"], across["agrees"]) == ("15.00", "15.00", True)
+
+
+def test_a_line_that_would_not_be_made_shows_where_its_rows_are(tmp_path: Path) -> None:
+    """Another name for nurses is another line; nothing has corrected it yet."""
+    folder = make(tmp_path / "w", ROWS)
+    run(folder, "replay", "2026-10", "--issue")
+    edit(folder, "rules/items.yaml", "name: Registered nurse", "name: Nurse")
+    across = explain(folder, LINE, "--known-at", "now")["across"]
+    assert (across["lines"], across["amount"], across["difference"]) == ([], "0.00", "-1050.00")
+    assert [(each["description"], each["amount"]) for each in across["rows_now_on"]] == [("Nurse", "1050.00")]
+    assert (across["corrected_by"], across["agrees"]) == ([], False)
+    text = run(folder, "explain", LINE, "--known-at", "now")
+    assert "the line is not made" in text
+    assert "not corrected by any issued document" in text
+
+
+def test_an_account_that_the_other_knowledge_lacks_has_no_lines_there(tmp_path: Path) -> None:
+    folder = make(tmp_path / "w", ROWS)
+    run(folder, "replay", "2026-10", "--issue")
+    (folder / "rates" / "accounts" / "acme.yaml").unlink()
+    rewrite(folder, ROWS[2:])
+    assert explain(folder, LINE, "--known-at", "now")["across"]["lines"] == []
