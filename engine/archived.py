@@ -119,7 +119,7 @@ def knowledge_of(document: ArchivedDocument, archive: Archive, history: History 
                 raise HistoryError("the workspace is not in a git repository")
             history.resolve(commit)
         except HistoryError as error:
-            missing.append(f"commit {commit[:12]} of the rule book is gone: {str(error).splitlines()[0]}")
+            missing.append(f"commit {commit[:12]} of the rule book is gone: {str(error).splitlines()[0].rstrip('.')}")
             commit = None
     if sequence is None:
         missing.append(f"run {document.run} of {document.period} does not know which activity it was made of")
@@ -128,7 +128,7 @@ def knowledge_of(document: ArchivedDocument, archive: Archive, history: History 
             for each in archive.taken(sequence):
                 archive.path_of(each.sha256)
         except InforceError as error:  # gone, or damaged
-            missing.append(f"the activity of sequence {sequence} is gone: {str(error).splitlines()[0]}")
+            missing.append(f"the activity of sequence {sequence} is gone: {str(error).splitlines()[0].rstrip('.')}")
             sequence = None
     return Knowledge(commit, sequence), tuple(missing)
 
