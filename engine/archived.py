@@ -175,3 +175,7 @@ def billed_anew(document: ArchivedDocument, kept: Mapping[str, Any], preview: Pr
         f"{document.number} line {kept['line']}: replayed with the knowledge that the correction was made with, there is no such line.\n"
         f"Explain what it corrects: {kept['corrects']['invoice'] if kept['corrects'] else 'nothing'}."
     )
+
+
+def _first_line(error: InforceError) -> str:
+    return str(error).splitlines()[0].rstrip(".")
