@@ -361,30 +361,36 @@ def _compared(
     for account in accounts:
         mine = [each for each in promised if each.account == account]
         pair = [[each for each in side if each.invoice.account == account] for side in (one, two)]
-        why = _unsound(mine, pair[0], period, asked) if mine else ""
+        why = _unsound(mine, pair[0], period, asked, sides.books[0].meaning) if mine else ""
         if why and mine[-1].sequence is not None:  # the activity of that time may still make it
             then = [list(sides.made(side, period, [account], mine[-1].sequence)) for side in (0, 1)]
-            if not _unsound(mine, then[0], period, asked):
+            if not _unsound(mine, then[0], period, asked, sides.books[0].meaning):
                 pair, why = then, ""
         by_number = [{draft_number(each.invoice, period): each for each in side} for side in pair]
         for number in sorted(by_number[0].keys() | by_number[1].keys()):
             yield _document(number, period, by_number[0].get(number), by_number[1].get(number), sides.changes, why)
 
 
-def _unsound(issued: Sequence[IssuedDocument], made: Sequence[Assembled], period: Period, asked: Asked) -> str:
+def _unsound(issued: Sequence[IssuedDocument], made: Sequence[Assembled], period: Period, asked: Asked, meaning: str) -> str:
     """Why what the base side makes is not what was issued; nothing if it is."""
     bodies = {draft_number(each.invoice, period): each.invoice.body_sha256() for each in made}
-    if not any(each.corrects for each in issued):
+    corrected = any(each.corrects for each in issued)
+    if corrected:
+        standing = [asked.issued_invoice(each) for each in issued]
+        other = [each.number for each in issued if not each.corrects] if corrections(standing, made, period, lambda _: ()) else []
+    else:
         other = [each.number for each in issued if bodies.get(each.number) != each.body]
         other += sorted(bodies.keys() - {each.number for each in issued})
-    else:
-        invoices_ = [asked.issued_invoice(each) for each in issued]
-        other = [each.number for each in corrections(invoices_, made, period, lambda _: ())]
     if not other:
         return ""
+    last = issued[-1]
     named = f"{', '.join(other[:3])}{f' and {len(other) - 3} more' if len(other) > 3 else ''}"
-    commits = ", ".join(sorted({(each.commit or "no commit")[:12] for each in issued}))
-    return f"the base side does not make {named} as issued (with {commits})"
+    why = (
+        f"the rule book before the change is not the one of commit {(last.commit or 'none')[:12]}, with which it was last issued"
+        if last.meaning != meaning
+        else f"it has the same rule book as commit {(last.commit or 'none')[:12]}; the activity or the engine is another one"
+    )
+    return f"the base side does not make {named} as issued{', corrections included' if corrected else ''}: {why}"
 
 
 # --- one document ---------------------------------------------------------------------------------------------------------------
