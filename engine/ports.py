@@ -1,4 +1,4 @@
-"""What the engine needs from the outside, as Protocols; `cli.py` decides what stands behind them."""
+"""What the engine needs from the outside, as Protocols; `commands/` decides what stands behind them."""
 
 from __future__ import annotations
 

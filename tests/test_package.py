@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = {"cli.py", "connectors", "engine", "inforce_example", "renderers"}
+OURS = {"cli.py", "commands", "connectors", "engine", "inforce_example", "renderers"}
 
 
 def top_level_names(wheel: Path) -> set[str]:

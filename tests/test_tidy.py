@@ -70,7 +70,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def sources() -> list[Path]:
-    packages = [path for name in ("engine", "renderers", "connectors") for path in (ROOT / name).rglob("*.py")]
+    packages = [path for name in ("commands", "engine", "renderers", "connectors") for path in (ROOT / name).rglob("*.py")]
     return sorted([ROOT / "cli.py", *packages])
 
 
@@ -81,10 +81,10 @@ def test_a_module_is_tidy(path: Path) -> None:
     assert findings(path.read_text("utf-8"), in_engine=in_engine) == []
 
 
-def test_the_whole_engine_is_looked_at() -> None:
+def test_everything_we_ship_is_looked_at() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in sources()}
 
-    assert {"cli.py", "engine/money.py", "engine/problems.py"} <= names
+    assert {"cli.py", "commands/opened.py", "engine/money.py", "engine/problems.py"} <= names
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,27 @@ def test_whole_numbers_and_given_days_are_welcome(line: str) -> None:
     assert findings(line, in_engine=True) == []
 
 
-def test_cli_leaves_each_library_to_its_own_module() -> None:
-    assert imports((ROOT / "cli.py").read_text("utf-8"), "yaml", "durable", "jinja2", "weasyprint") == []
+def wiring() -> list[Path]:
+    return [path for path in sources() if path == ROOT / "cli.py" or path.is_relative_to(ROOT / "commands")]
+
+
+@pytest.mark.parametrize("path", wiring(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_wiring_leaves_each_library_to_its_own_module(path: Path) -> None:
+    assert imports(path.read_text("utf-8"), "yaml", "durable", "jinja2", "weasyprint") == []
+
+
+def test_cli_wires_nothing() -> None:
+    """It reads options and prints; what reads a workspace, a rule book or the archive, or computes, is in commands/."""
+    computes = ("bulk", "impact", "pipeline", "ratebook", "replay", "steps", "store")
+
+    assert imports((ROOT / "cli.py").read_text("utf-8"), "connectors", *(f"engine.{name}" for name in computes)) == []
+    assert imports((ROOT / "commands/opened.py").read_text("utf-8"), "connectors", "engine.store")
+
+
+def test_the_wiring_knows_no_command_line() -> None:
+    for path in wiring():
+        if path != ROOT / "cli.py":
+            assert imports(path.read_text("utf-8"), "typer") == []
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(ROOT).as_posix())
