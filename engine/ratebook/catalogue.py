@@ -105,7 +105,9 @@ CATALOGUE: Mapping[str, str] = {
     "R107": "A change is in no commit yet, so nobody can have approved it.",
     "R108": "Nobody owns a rule file that is changed.",
     "R109": "The rule book that a change is compared with cannot be read.",
+    "R110": "A price becomes many times what it was, or a small part of it.",
     "R111": "Some steps have owners and others have none.",
+    "R112": "Something new carries on an approval that was given before it.",
     "R113": "More approvals are needed than there are owners.",
     "R114": "A pattern matches no file of the rule book.",
 }

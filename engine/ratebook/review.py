@@ -24,6 +24,7 @@ from engine.ratebook.demands import alike, demand_findings
 from engine.ratebook.difference import changed
 from engine.ratebook.entries import Entries, entries
 from engine.ratebook.reach import Books
+from engine.ratebook.second_look import carried_approvals, leaps
 
 # What has days of its own, so that something new can follow it where it is changed.
 _DATED = frozenset({"price", "override", "term", "geo", "rule", "fee", "coupon", "exemption", "share", "tax"})
@@ -88,6 +89,7 @@ def review(asked: Reviewed) -> list[Problem]:
     changes = changed(Books(asked.before, asked.after)) if asked.before is not None else []
     found += _entry_findings(asked, changes)
     if asked.before is not None:
+        found += leaps(asked.after, changes)
         found += _past_findings(asked, asked.before, changes)
     return found
 
@@ -108,6 +110,8 @@ def _entry_findings(asked: Reviewed, changes: Sequence[Change]) -> Iterator[Prob
         return
     writers = _writers(mine, asked)
     severities = asked.approvals.severities if asked.approvals is not None else {}
+    if asked.before is not None and severities.get("missing-approval", "warning") is not None:
+        yield from carried_approvals(mine, list(entries_of(asked.before)), changes)
     by_themselves: dict[tuple[str, str, Signature], list[Entry]] = {}
     for entry in mine:
         if asked.before is None and not writers[entry.source]:  # nothing to compare with, and nobody wrote it in the change
