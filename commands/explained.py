@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.opened import AsOf, Opened, Place, open_place, open_workspace, place_of, previews
+from commands.opened import AsOf, Opened, Place, open_place, open_workspace, place_of, previews, rule_files
 from commands.sealed import versions
 from commands.terminal import working
 
@@ -87,12 +87,11 @@ def _side(opened: Opened, preview: Preview) -> Side:
     from engine.crossing import Side
     from engine.explain import Explainer
     from engine.origins import Origins
-    from engine.ratebook.files import read_workspace_files
 
     history, commit = opened.history, opened.known.commit
-    files = history.files_at(commit) if history is not None and commit is not None else read_workspace_files(opened.space.folder)
+    origins = Origins(history, commit, rule_files(opened.space, history, commit))
     rows = activity_by_kind(opened.files(), opened.book.kinds)
-    return Side(opened.known, opened.book, rows, Explainer(opened.book, preview), Origins(history, commit, files))
+    return Side(opened.known, opened.book, rows, Explainer(opened.book, preview), origins)
 
 
 def lines_of(folder: Path, number: str) -> dict[str, Any]:  # Any: plain JSON

@@ -107,9 +107,7 @@ def open_place(place: Place, known: Knowledge) -> Opened:
 
 def book_of(space: Workspace, history: History | None, known: Knowledge) -> RuleBook:
     """The rule book of a commit, or that of the folder; on one effective day, if that is asked."""
-    files = (
-        history.files_at(known.commit) if history is not None and known.commit is not None else read_workspace_files(space.folder)
-    )
+    files = rule_files(space, history, known.commit)
     try:
         book, warnings = build_or_read(files, cache_folder())
     except ProblemsFound as error:
@@ -122,6 +120,11 @@ def book_of(space: Workspace, history: History | None, known: Knowledge) -> Rule
     if warnings:
         say(findings_text(files, warnings))
     return in_force_on(book, known.day) if known.day is not None else book
+
+
+def rule_files(space: Workspace, history: History | None, commit: str | None) -> dict[str, bytes]:
+    """The files of the rule book at a commit, or as they are in the folder."""
+    return history.files_at(commit) if history is not None and commit is not None else read_workspace_files(space.folder)
 
 
 def two_books(folder: Path, refs: Sequence[str], *, one: bool) -> tuple[RuleBook, RuleBook]:
