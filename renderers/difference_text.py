@@ -15,8 +15,10 @@ _PLURALS = {
     "percentage-fee": "percentage fees",
     "tax": "taxes",
     "tax-class": "tax classes",
+    "charged": "charged prices",
     "taxes": "taxes",
 }
+_SINGULARS = {"charged": "charged price"}
 
 
 def render_difference(found: Difference) -> str:
@@ -31,7 +33,10 @@ def render_difference(found: Difference) -> str:
 def summary(found: Difference) -> str:
     """How many changes there are of what."""
     counts = Counter(each.what for each in found.changes)
-    said = [f"{count} {what if count == 1 else _PLURALS.get(what, f'{what}s')}" for what, count in counts.items()]
+    said = [
+        f"{count} {_SINGULARS.get(what, what) if count == 1 else _PLURALS.get(what, f'{what}s')}"
+        for what, count in counts.items()
+    ]
     return f"{len(found.changes)} change{'' if len(found.changes) == 1 else 's'}: {', '.join(said)}" if said else NOTHING
 
 
@@ -42,8 +47,9 @@ def days(start: date | None, end: date | None) -> str:
 
 
 def who(change: Change) -> str:
-    """Who approved an entry, and by which reference."""
-    return " ".join(each for each in (change.provenance.by, change.provenance.ref) if each)
+    """Who approved an entry, when, and by which reference."""
+    said = change.provenance
+    return " ".join(each for each in (said.by, said.on, said.ref) if each)
 
 
 def case_words(case: Case) -> str:
@@ -86,7 +92,7 @@ def _change(change: Change, wide: int, wider: int) -> list[str]:
 
 
 def _figures(stretch: Stretch) -> str:
-    percent = f"  ({stretch.percent.removesuffix('%')} %)" if stretch.percent is not None else ""
+    percent = f"  ({stretch.percent})" if stretch.percent is not None else ""
     return f"{_said(stretch.before)} -> {_said(stretch.after)}{percent}"
 
 

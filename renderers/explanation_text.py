@@ -35,7 +35,8 @@ def _derivation(told: Told, rows: int) -> Iterator[str]:
     yield ""
     for price in told["prices"]:
         yield from _price(price, told)
-    yield f"  quantity   {told['quantity']} {told['unit']}   the sum of the {len(told['rows'])} rows below"
+    of = "that of the row below" if len(told["rows"]) == 1 else f"the sum of the {len(told['rows'])} rows below"
+    yield f"  quantity   {told['quantity']} {told['unit']}   {of}"
     yield f"  exact      {told['exact']}   = {told['quantity']} x {told['price']}"
     rounding = told["rounding"]
     yield f"  rounding   half {rounding['half']}, per {rounding['per']}, {rounding['digits']} places   {_place(rounding)}"
@@ -66,7 +67,10 @@ def _price(price: Told, told: Told) -> Iterator[str]:
             yield f"    {price['scheme']}"
         yield f"    -> {told['price']} per {told['unit']}"
         return
-    yield f"  price      on {price['days']} (last day out)"
+    on = (
+        f"on {price['days']} (last day out)" if len(told["prices"]) > 1 else ""
+    )  # a price that stands alone has no other day to be told from
+    yield f"  price      {on}".rstrip()
     yield from _rate("base price", price["base"], told["unit"])
     for premium in price["premiums"]:
         yield from _premium(premium)

@@ -68,10 +68,10 @@ def _lacking(commit: Commit, commits: Sequence[Commit], line: Ownership, approva
     words = f"{has} of {_owners(line, approvals)}"
     if owners - given:
         own = ", ".join(sorted(map(approvals.called, owners - given)))
-        words += f" (that of {own}, who wrote it, does not count)"
+        words += f"; that of {own}, who wrote it, does not count"
     elif approvers - owners:
         other = ", ".join(sorted(map(approvals.called, approvers - owners)))
-        words += f" (that of {other}, who does not own it, does not count)"
+        words += f"; that of {other}, who does not own it, does not count"
     return words
 
 

@@ -28,6 +28,7 @@ _SETTINGS = {
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # `@{yesterday}` asks git's own log, whose times can be set to anything; numbers and upstream branches are no times.
 _BY_TIME = re.compile(r"@\{(?!-?[0-9]{1,6}\}|u\}|upstream\}|push\})")
+_LIKE_A_TIME = re.compile(r"[0-9]{4}-|[0-9][:/][0-9]|day|ago$")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _FIELDS = "%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ce%x00%s%x00%(trailers:only,unfold)"
 
@@ -348,7 +349,8 @@ class History:
             return f"{where}\n{why}; restore it (`git fetch origin {ref}`), or name another one."
         names = (self._say("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes") or "").split()
         hint = nearest(ref, names)
-        return f"{where}\n{hint[0].upper() + hint[1:] if hint else 'Name a branch, a tag or a commit.'}"
+        when = "\nA time is written like 2026-11-05 or 2026-11-05T09:14Z." if _LIKE_A_TIME.search(ref) else ""
+        return f"{where}\n{hint[0].upper() + hint[1:] if hint else 'Name a branch, a tag or a commit.'}{when}"
 
     def _say(self, *words: str) -> str | None:
         told = self._ask(*words)

@@ -67,6 +67,16 @@ def test_a_shallow_clone_says_what_it_lacks(folder: Path, tmp_path: Path) -> Non
         history.files_at(first)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_like_a_time"), [("yesterday", True), ("05/11/2026", True), ("2026-11", True), ("mian", False)]
+)
+def test_what_looks_like_a_time_is_told_how_times_are_written(folder: Path, said: str, is_like_a_time: bool) -> None:
+    with pytest.raises(HistoryError, match="has no commit") as refused:
+        History.open(folder).files_at(said)
+
+    assert ("A time is written like 2026-11-05 or 2026-11-05T09:14Z." in str(refused.value)) is is_like_a_time
+
+
 def test_a_commit_that_was_rewritten_away_is_refused(folder: Path) -> None:
     lost = repriced(folder, "71.00")
     git(folder, "reset", "-q", "--hard", "HEAD~1")

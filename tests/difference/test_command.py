@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from engine.ratebook.changes import Change, Difference
 from engine.ratebook.difference import difference
 from renderers.difference_markdown import render_difference_markdown
-from renderers.difference_text import render_difference
+from renderers.difference_text import render_difference, summary
 from tests.difference.test_changes import BILLABLE, GEO, book
 from tests.workspaces import inforce, make_workspace
 
@@ -106,7 +107,7 @@ def found() -> Difference:
 
 def test_the_text_reads_line_by_line(found: Difference) -> None:
     assert render_difference(found).splitlines() == [
-        "price  geo-base:LA/ICU   82.00 -> 85.00  (+3.7 %)   from 2026-10-20   m.lee FIN-1   rates/geo-base.yaml:24:7",
+        "price  geo-base:LA/ICU   82.00 -> 85.00  (+3.7%)   from 2026-10-20   m.lee 2026-09-30 FIN-1   rates/geo-base.yaml:24:7",
         "rule   billable/no-show  none -> fixed 1h   rules/billable.yaml:11:5",
         "    case: status no-show on 2024-07-01: none -> fixed 1h  (by no-show)",
         f"    {_note(found.changes[1])}",
@@ -126,7 +127,7 @@ def test_markdown_has_a_row_for_each_change_and_the_cases_below(found: Differenc
 
     assert lines[0] == "### 2 changes: 1 price, 1 rule"
     assert (
-        "| price | **geo-base:LA/ICU** | 82.00 | 85.00 | +3.7% | from 2026-10-20 | m.lee FIN-1 | `rates/geo-base.yaml:24:7` |"
+        "| price | **geo-base:LA/ICU** | 82.00 | 85.00 | +3.7% | from 2026-10-20 | m.lee 2026-09-30 FIN-1 | `rates/geo-base.yaml:24:7` |"
         in lines
     )
     assert any(line.startswith("- status no-show on 2024-07-01: none -\\> fixed 1h") for line in lines)
@@ -141,3 +142,11 @@ def test_markdown_cannot_be_written_by_a_rule_book() -> None:
 
     row = next(line for line in render_difference_markdown(found).splitlines() if "ORIENT" in line)
     assert "\\<b\\>\\|x\\|\\</b\\> \\# y" in row
+
+
+def test_charged_prices_are_counted_in_words(found: Difference) -> None:
+    [price] = (each for each in found.changes if each.what == "price")
+    charged = replace(price, what="charged")
+
+    assert summary(Difference((charged,))) == "1 change: 1 charged price"
+    assert summary(Difference((charged, charged))) == "2 changes: 2 charged prices"

@@ -45,20 +45,20 @@ def test_the_author_s_own_approval_does_not_count(made: Repository) -> None:
     made.commit("Raise", "Approved-by: dana@larkspur.example", who=DANA)
     [said] = demands(made)
 
-    assert "(that of Dana Ortiz, who wrote it, does not count)" in said
+    assert "; that of Dana Ortiz, who wrote it, does not count" in said
     assert "Let Mina Lee approve it" in said
 
 
 def test_a_co_author_is_an_author(made: Repository) -> None:
     made.commit("Raise", f"Co-authored-by: {MINA}", "Approved-by: Mina Lee")
 
-    assert "(that of Mina Lee, who wrote it, does not count)" in demands(made)[0]
+    assert "; that of Mina Lee, who wrote it, does not count" in demands(made)[0]
 
 
 def test_an_approval_of_somebody_else_does_not_count(made: Repository) -> None:
     made.commit("Raise", "Approved-by: Tessa Brandt", who=STRANGER)
 
-    assert "(that of Tessa Brandt, who does not own it, does not count)" in demands(made)[0]
+    assert "; that of Tessa Brandt, who does not own it, does not count" in demands(made)[0]
 
 
 def test_two_approvals_are_two_people(made: Repository) -> None:
@@ -157,7 +157,7 @@ def test_a_squash_merge_carries_the_trailers_in_its_message(made: Repository) ->
     made.git("checkout", "-q", "main")
     made.git("merge", "-q", "--squash", "change")
     made.commit("Raise (#12)", f"Co-authored-by: {DANA}", "Approved-by: D. Ortiz")
-    assert "(that of Dana Ortiz, who wrote it, does not count)" in demands(made, base="HEAD^")[0]
+    assert "; that of Dana Ortiz, who wrote it, does not count" in demands(made, base="HEAD^")[0]
 
     made.git("commit", "-q", "--amend", "-m", "Raise (#12)", "-m", f"Co-authored-by: {DANA}\nApproved-by: M. Lee")
     assert demands(made, base="HEAD^") == []
