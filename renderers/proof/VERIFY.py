@@ -1,5 +1,5 @@
 """Verifies the proof of an invoice, with Python 3.9 or later alone: python VERIFY.py [PACK.zip or its unpacked FOLDER] [SHA-256 of the zip]."""
-import csv, hashlib, io, json, re, sys, zipfile
+import csv, decimal, hashlib, io, json, re, sys, zipfile
 from collections import Counter, defaultdict
 from datetime import datetime
 from fractions import Fraction
@@ -40,7 +40,7 @@ def opened(path: Path) -> "dict[str, bytes]":
 def hashes(files, manifest):
     same("manifest.json", files["manifest.json"], canonical({**manifest, "sha256": sha(canonical({**manifest, "sha256": ""}))}) + b"\n")
     for name in sorted({*files, *manifest["files"]} - {"manifest.json"}):
-        same(name, name in files and [len(files[name]), sha(files[name])], manifest["files"].get(name))
+        same(f"{name}, size and SHA-256", name in files and [len(files[name]), sha(files[name])], manifest["files"].get(name))
 
 def rules(files, commit, prefix, places):  # from the commit through its trees to each file, as git hashes them
     hashed, books = hashlib.sha1 if len(commit) == 40 else hashlib.sha256, [name[5:] for name in files if name.startswith("book/")]
@@ -69,9 +69,9 @@ def amounts(data, body, cells, minor, half):
         same(f"{what}, amount", line["amount"], rounded(sum(exact) * minor, half))
         same(f"{what}, shares", [int(cell["amount"]) for _, cell in mine], shares(line["amount"], [each * minor for each in exact]))
     tax, within = (sum(each["tax"] for each in body["taxes"] if each["included"] >= least) for least in (False, True))
-    net = sum(line["amount"] for line in body["lines"]) - within
+    net, total = sum(line["amount"] for line in body["lines"]) - within, decimal.Decimal(body["total"]).scaleb(1 - len(str(minor)))
     same("net, tax and total", [body["net"], body["tax"], body["total"]], [net, tax, net + tax])
-    return f"{len(rows)} backup rows add up to {len(lines)} lines of quantity x price, and these to the total of {body['total']} minor units"
+    return f"{len(rows)} backup rows add up to {len(lines)} lines of quantity x price, and these to the total of {total:,f} {body['currency']}"
 def taxes(body, told, places):
     amount, half, rates, due = [line["amount"] for line in body["lines"]], told["half"], Counter(), Counter()
     taxed = [{line: Fraction(quoted(places, at, t["reason"] or t["rate"]) or 0) for line, at in of} for t, of in zip(body["taxes"], told["of"])]
@@ -138,12 +138,12 @@ def verify(files: "dict[str, bytes]", beside: Path = Path()) -> "list[str]":
         rules(files, cited["commit"], cited["prefix"], places), amounts(files["backup.csv"], body, cells, minor, half),
         *([taxes(body, made_of["taxes"], places)] if made_of["taxes"] else []),
         f"{len(made_of['prices'])} prices and the quantities of {len(rows)} rows of activity are made again from what is printed",
-        *(f"taken as given: {what} ({count} times)" for what, count in sorted(given.items())),
+        *(f"taken as given: {what} ({'once' if count == 1 else f'{count} times'})" for what, count in sorted(given.items())),
     ]
 if __name__ == "__main__":
     path = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).resolve().parent
     try:
         same("the SHA-256 of the zip", [sha(path.read_bytes()) for _ in sys.argv[2:]], sys.argv[2:])
-        print("\n".join(verify(opened(path), path.parent)))
+        print(*verify(opened(path), path.parent), "VERIFIED, but for what is taken as given", sep="\n")
     except Exception as error:
         sys.exit(f"WRONG: {error}")

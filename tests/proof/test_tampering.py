@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from engine.money import CURRENCY_DIGITS, decimal_text
 from renderers.proof import WrongPackError, read_pack, verified, zipped
 from tests.clocks.repositories import repository, repriced
 from tests.proof.packs import VERIFY, Files, packs, resealed
@@ -197,12 +198,22 @@ def test_the_verifier_runs_alone_on_a_zip_and_in_its_folder(tmp_path: Path) -> N
     of_folder = run("VERIFY.py", cwd=folder)
 
     assert (of_zip.returncode, of_folder.returncode) == (0, 0), of_zip.stderr + of_folder.stderr
-    assert of_zip.stdout == of_folder.stdout == "\n".join(verified(sample(), tmp_path)) + "\n"
+    assert (
+        of_zip.stdout
+        == of_folder.stdout
+        == "\n".join([*verified(sample(), tmp_path), "VERIFIED, but for what is taken as given"]) + "\n"
+    )
+
+    body = json.loads(files()["document.json"])["body"]
+    assert (
+        f"the total of {decimal_text(body['total'], CURRENCY_DIGITS[body['currency']], grouped=True)} {body['currency']}\n"
+        in of_zip.stdout
+    )
 
     (folder / "backup.csv").write_bytes(files()["backup.csv"] + b"\n")
     wrong = run("VERIFY.py", cwd=folder)
     assert wrong.returncode == 1
-    assert wrong.stderr.startswith("WRONG: backup.csv: is [")
+    assert wrong.stderr.startswith("WRONG: backup.csv, size and SHA-256: is [")
 
 
 def test_a_pack_with_an_edited_verifier_has_another_hash(tmp_path: Path) -> None:
