@@ -306,7 +306,7 @@ class _Reader:
                 return
             column = self._tab(line, start) if "\t" in line else 0
             if column:
-                self.refuse("R013", Source(self.path, number, column), "a tab", "Use blanks")
+                self.refuse("R013", Source(self.path, number, column), "a tab", "Write spaces instead")
             start += len(line) + 1
 
     def _tab(self, line: str, start: int) -> int:

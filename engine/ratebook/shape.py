@@ -37,6 +37,7 @@ KEYWORDS = _OBJECT | _ARRAY | _TEXT | _WORDS | {"type", "$ref", "oneOf", "anyOf"
 _CLASSES: Mapping[str, type] = {"string": load.Text, "array": load.Sequence, "object": load.Mapping}
 _NAMES: Mapping[type, str] = {load.Mapping: "a map", load.Sequence: "a list", load.Text: "a single value"}
 _SHOWN_MAX = 12  # more names than this are not listed in a message
+_FIGURE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _CACHE_MAX = 256
 _TEXTS_MAX = 10_000
 
@@ -409,7 +410,7 @@ def _length(schema: Mapping[str, Any]) -> _Rule:
 def _text_rule(right: Callable[[str], bool], schema: Mapping[str, Any]) -> _Rule:
     def explain(node: load.Node, found: list[Problem]) -> None:
         said = f"{_shown(node)} is not {_expected(schema) or 'in the right form'}"
-        found.append(_problem("R007", node, said, _like(schema)))
+        found.append(_problem("R007", node, said, _like(schema, node.value if isinstance(node, load.Text) else "")))
 
     return _Rule(lambda node: type(node) is not load.Text or right(node.value), explain)
 
@@ -476,7 +477,7 @@ def _explain_text(node: load.Text, schema: Mapping[str, Any], forms: list[Mappin
     wanted = [_expected(form) or " or ".join(f"`{each}`" for each in _choices(form)) or "in another form" for form in forms]
     said = _expected(schema) or " or ".join(wanted)
     like = next((form for form in (schema, *forms) if form.get("examples")), schema)
-    found.append(_problem("R007", node, f"`{node.value}` is not {said}", _like(like)))
+    found.append(_problem("R007", node, f"`{node.value}` is not {said}", _like(like, node.value)))
 
 
 def _best(node: load.Node, meant: list[tuple[Mapping[str, Any], _Rule]]) -> list[Problem]:
@@ -557,9 +558,23 @@ def _expected(schema: Mapping[str, Any]) -> str:
     return words.rstrip(".")
 
 
-def _like(schema: Mapping[str, Any]) -> str:
+def _like(schema: Mapping[str, Any], text: str = "") -> str:
     examples = schema.get("examples")
+    meant = _meant(text) if examples and _FIGURE.fullmatch(str(examples[0])) else ""
+    if meant:
+        return f"Write {meant}"
     return f"Write it like {examples[0]}" if examples else "See docs/rule-book.md for the form"
+
+
+def _meant(text: str) -> str:
+    """The figure that a text with a sign of money, a percent sign or commas is; nothing if it could be two."""
+    bare = text.strip("$€£% ")
+    whole, comma, cents = bare.rpartition(",")
+    if "." in cents:
+        bare = bare.replace(",", "")
+    elif comma and len(cents) != 3:  # 1,089 may be a thousand or one
+        bare = f"{whole.replace('.', '')}.{cents}"
+    return bare if bare != text and _FIGURE.fullmatch(bare) else ""
 
 
 def _problem(code: str, node: load.Node, message: str, remedy: str) -> Problem:
