@@ -16,7 +16,8 @@ _SHOWN = 5
 def render_summary(preview: Preview, made: Sequence[Document]) -> str:
     """A table of documents and an account of the rows: read = billed + not billed + held + rejected + of other periods."""
     width = max([len(document.envelope.number) for document in made] + [8])
-    lines = [f"{'document':<{width}}  {'lines':>5}  {'rows':>6}  {'total':>14}"]
+    heads = f"{'document':<{width}}  {'lines':>5}  {'rows':>6}  {'total':>14}"
+    lines = [heads if made else "no document: no row of activity is billed in this period"]
     for document in made:
         body = document.invoice
         lines.append(

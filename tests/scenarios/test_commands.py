@@ -76,6 +76,13 @@ def test_a_clean_month_exits_with_0(tmp_path: Path) -> None:
     assert inforce("replay", "2026-10", "-w", folder).returncode == 0
 
 
+def test_a_month_without_activity_says_so_in_place_of_an_empty_table(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path, [completed("s1", "2026-10-05T07:00", "2026-10-05T19:00")])
+    done = inforce("replay", "2026-09", "-w", folder)
+
+    assert done.stdout.startswith("no document: no row of activity is billed in this period\n\n1 row")
+
+
 def test_a_range_of_days_is_half_open_and_names_its_documents(tmp_path: Path) -> None:
     rows = [completed(f"d{day}", f"2026-10-{day}T07:00", f"2026-10-{day}T15:00") for day in (14, 15, 16)]
     folder = make_workspace(tmp_path, rows)
