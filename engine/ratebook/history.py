@@ -107,9 +107,12 @@ class History:
         """The history of a workspace, if it has one."""
         if not folder.is_dir():
             return None
-        bare = _ask(folder, "rev-parse", "--is-bare-repository")
-        if bare is None:
+        told = _run(folder, "rev-parse", "--is-bare-repository")
+        if told is None or b"not a git repository" in told.stderr:
             return None
+        if told.returncode:  # such as a repository of somebody else, which git does not trust
+            raise HistoryError(f"{folder}: git refuses the repository.\n{told.stderr.decode('utf-8', 'replace').strip()}")
+        bare = told.stdout
         prefix = "" if bare.strip() == b"true" else (_ask(folder, "rev-parse", "--show-prefix") or b"").decode().strip()
         return cls(folder, prefix, bare=bare.strip() == b"true")
 
@@ -119,7 +122,7 @@ class History:
         if head is None:
             return State(None, None, False)
         changes = (
-            None if self.bare else self._say("status", "--porcelain", "--untracked-files=all", "--no-renames", "--", *FOLDERS)
+            None if self.bare else self._must("status", "--porcelain", "--untracked-files=all", "--no-renames", "--", *FOLDERS)
         )
         return State(head, self._say("rev-parse", "HEAD^{tree}"), bool(changes))
 

@@ -195,3 +195,11 @@ def test_each_line_has_the_commit_that_changed_it(folder: Path) -> None:
     assert len(told) == len(lines)
     assert [commit for commit, line in zip(told, lines, strict=True) if "71.00" in line] == [second]
     assert set(told) == {first, second}
+
+
+def test_a_repository_that_git_does_not_trust_is_no_folder_without_history(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mounted repository belongs to somebody else; without a word its invoices would have no commit."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(HistoryError, match=r"(?s)git refuses the repository.*safe\.directory"):
+        History.find(folder)
