@@ -7,6 +7,8 @@ from typing import Any
 
 Told = Mapping[str, Any]  # Any: the JSON of engine.explain
 
+_TIMED = "hour"  # what a price of time is for, whatever the line counts
+
 
 def render_explanation(told: Told, rows: int) -> str:
     """The derivation as text; `rows` rows of activity in full (0: all), the others as one line each."""
@@ -71,11 +73,11 @@ def _price(price: Told, told: Told) -> Iterator[str]:
         f"on {price['days']} (last day out)" if len(told["prices"]) > 1 else ""
     )  # a price that stands alone has no other day to be told from
     yield f"  price      {on}".rstrip()
-    yield from _rate("base price", price["base"], told["unit"])
+    yield from _rate("base price", price["base"], _TIMED)
     for premium in price["premiums"]:
         yield from _premium(premium)
     if price["own_line"]:
-        yield f"    {price['price']} per {told['unit']} is the premium's own price, beside the base line"
+        yield f"    {price['price']} per {_TIMED} is the premium's own price, beside the base line"
     elif price["premiums"]:
         word = f"combined by {price['combine']}: " if price["combine"] else ""
         counts = f", so {price['counts']} counts" if price["counts"] else ""

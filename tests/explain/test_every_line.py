@@ -33,6 +33,15 @@ def test_every_explanation_reads_as_text(name: str) -> None:
         assert all(step["value"] in text for step in told["rows"][0]["steps"])
 
 
+def test_a_price_per_hour_is_one_on_a_line_that_counts_shifts() -> None:
+    shifts = [each for each in explained("agency") if each["unit"] == "shift" and each["prices"]]
+    assert shifts
+    for told in shifts:
+        text = render_explanation(told, 1)
+        assert f"{told['prices'][0]['base']['value']} per hour" in text
+        assert "per shift" not in text
+
+
 def test_no_figure_can_be_another_one_unseen() -> None:
     """Each figure of a line with premiums, and of one with tiers, moved by its last digit."""
     lines = [next(each for each in explained("agency") if "weekend" in each["description"] and len(each["rows"]) < 12), tier()]
