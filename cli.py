@@ -295,7 +295,7 @@ def blame(
 def diff(
     refs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BEFORE [AFTER]]", help="Commits (default: HEAD, and the files as they are)."),
+        typer.Argument(metavar="[BEFORE [AFTER]]", help="Commits or times (default: HEAD, and the files as they are)."),
     ] = None,
     workspace: WorkspaceOption = Path(),
     at: Annotated[
@@ -335,7 +335,7 @@ def impact(
     refs: Annotated[
         str | None,
         typer.Argument(
-            metavar="[BEFORE[..AFTER]]", help="Commits (default: the merge base with main, and the files as they are)."
+            metavar="[BEFORE[..AFTER]]", help="Commits or times (default: the merge base with main, and the files as they are)."
         ),
     ] = None,
     workspace: WorkspaceOption = Path(),

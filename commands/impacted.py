@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from commands.opened import Opened, two_books
 from commands.terminal import progress, refuse
 from connectors.workspace import Workspace, find_workspace, read_parties
-from engine.knowledge import Knowledge
+from engine.knowledge import Knowledge, commit_at
 from engine.ratebook.history import History
 from engine.store.archive import FolderArchive
 
@@ -103,9 +103,9 @@ def _context(space: Workspace, refs: str | None, before: RuleBook, after: RuleBo
     from engine.impact import effective_day
     from renderers.impact_view import SHOWN, Context, place_of
 
-    history = History.open(space.folder)
+    history, archive = History.open(space.folder), FolderArchive(space.archive)
     one, dots, two = (refs or history.base()).partition("..")
-    first, last = history.resolve(one), history.resolve(two if dots and two else "HEAD")
+    first, last = (commit_at(archive, history, word) for word in (one, two if dots and two else "HEAD"))
     dirty = not (dots and two) and history.state().dirty
     more = " and what is in no commit yet" if dirty else ""
     paths = sorted({source.path for change in found.difference.changes for source in (change.before, change.after) if source})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from commands.cores import processes
 from commands.terminal import FOUND, EndedError, findings_text, refuse, say, working
 from connectors.workspace import Workspace, cache_folder, find_workspace
-from engine.knowledge import Knowledge, knowledge
+from engine.knowledge import Knowledge, commit_at, knowledge
 from engine.problems import ProblemsFound, nearest
 from engine.ratebook.cache import build_or_read
 from engine.ratebook.files import read_workspace_files
@@ -128,9 +128,9 @@ def rule_files(space: Workspace, history: History | None, commit: str | None) ->
 
 
 def two_books(folder: Path, refs: Sequence[str], *, one: bool) -> tuple[RuleBook, RuleBook]:
-    """The rule books of two commits; of one and the files as they are; or, for two days of `one` book, the same twice."""
-    space = find_workspace(folder)
-    history = History.find(space.folder)
+    """The rule books of two commits or times; of one and the files as they are; or, for two days of `one` book, the same twice."""
+    place = place_of(folder)
+    history = place.history
     wanted: list[str | None] = [*refs, *([None] if len(refs) < 2 else [])]
     if not refs and not one:
         wanted = ["HEAD", None]
@@ -138,9 +138,10 @@ def two_books(folder: Path, refs: Sequence[str], *, one: bool) -> tuple[RuleBook
         wanted = wanted[:1]
     books = []
     for ref in wanted:
-        commit = None if ref is None else (history or History.open(space.folder)).resolve(ref)
+        word = ref or ("HEAD" if history is not None and history.bare else None)
+        commit = commit_at(place.archive, history, word) if word is not None else None
         with working("reading the rule book"):
-            books.append(book_of(space, history, Knowledge(commit)))
+            books.append(book_of(place.space, history, Knowledge(commit)))
     return books[0], books[-1]
 
 

@@ -57,6 +57,16 @@ def knowledge(
     return replace(found, day=parse_day(day)) if day is not None else found
 
 
+def commit_at(archive: Archive, history: History | None, word: str) -> str:
+    """The commit of the rule book that a ref names, or that was in use at a time."""
+    if not _TIME.fullmatch(word):
+        return _history(history).resolve(word)
+    commit = _known_at(archive, history, word).commit
+    if commit is None:
+        raise KnowledgeError(f"at {word} the rule book was in no commit.\nName another time.")
+    return commit
+
+
 def _known_at(archive: Archive, history: History | None, word: str) -> Knowledge:
     if _TIME.fullmatch(word):
         entry = _entry_at(archive, word)

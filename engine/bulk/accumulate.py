@@ -133,6 +133,8 @@ class Accumulating:
 
     def _cells_of(self, view: Codes | int, utc: Ints) -> Codes:
         """The window number of instants, each in its view."""
+        if not len(utc):  # maybe no site either, and so no cells
+            return codes([])
         cell = (utc - self.lines.start) // self.lines.width
         if isinstance(view, int):
             return codes(self._cells[view][cell])
@@ -182,7 +184,7 @@ class Accumulating:
 
     def _group_of(self, view: Codes | int, scope: int, row: Ints, window: Codes, keys: RowKeys) -> Ints:
         key = self._key(scope, row, keys) * len(SCOPES) + scope
-        longest = max(len(each.begins) for each in self.windows.views)
+        longest = max((len(each.begins) for each in self.windows.views), default=0)
         return (key * len(self.windows.views) + view) * longest + np.maximum(window, 0)
 
     def totals(self, groups: Ints, runs: Runs, keys: RowKeys, states_of: StatesOf) -> Ints:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.knowledge import Knowledge, KnowledgeError, knowledge
+from engine.knowledge import Knowledge, KnowledgeError, commit_at, knowledge
 from engine.ratebook.history import History, HistoryError
 from engine.store.archive import ArchiveError, FolderArchive
 from tests.clocks.repositories import git, repository, repriced
@@ -125,3 +125,10 @@ def test_a_book_that_was_in_no_commit_cannot_be_known_again(known: Known) -> Non
     known.archive.note("2026-11-20T00:00:00Z", None, 2)
     with pytest.raises(KnowledgeError, match="at 2026-11-20T00:00:00Z the rule book was in no commit"):
         known.at(known_at="2026-11-21")
+
+
+def test_a_commit_is_named_by_a_ref_or_by_a_time_at_which_it_was_in_use(known: Known) -> None:
+    for word, commit in (("main", 1), ("HEAD~1", 0), ("2026-10-11", 0), ("2026-10-12T09:00Z", 1), ("2030-01-01", 1)):
+        assert commit_at(known.archive, known.history, word) == known.commits[commit]
+    with pytest.raises(KnowledgeError, match="begins at"):
+        commit_at(known.archive, known.history, "2026-01-01")
