@@ -45,9 +45,9 @@ def _derivation(told: Told, rows: int) -> Iterator[str]:
     yield f"  amount     {told['amount']} {told['currency']}"
     yield ""
     shown = len(told["rows"]) if rows == 0 else rows
-    terms: set[str] = set()  # each is told once
+    once: set[str] = set()  # terms, and rules that did not apply: what is the same for several rows is told once
     for row in told["rows"][:shown]:
-        yield from _row(row, told, terms)
+        yield from _row(row, told, once)
     rest = told["rows"][shown:]
     if rest:
         yield f"  {len(rest)} more rows (--rows 0 shows them in full):"
@@ -111,16 +111,16 @@ def _rate(label: str, rate: Told, unit: str) -> Iterator[str]:
 # --- rows -------------------------------------------------------------------------------------------------------------------
 
 
-def _row(row: Told, told: Told, terms: set[str]) -> Iterator[str]:
+def _row(row: Told, told: Told, once: set[str]) -> Iterator[str]:
     if row["basis"] == "measured":
-        yield from _measured(row)
+        yield from _measured(row, once)
     elif row["basis"] in ("window", "made"):
         yield from _window(row)
     else:
-        yield from _timed(row)
+        yield from _timed(row, once)
     said = [f"    term         {term['term']}: {term['value']}   {_place(term)}   {_why(term)}" for term in row.get("terms", ())]
-    yield from (each for each in said if each not in terms)
-    terms.update(said)
+    yield from (each for each in said if each not in once)
+    once.update(said)
     for each in row["steps"]:
         unit, of = (f" {told['unit']}", f"   ({row['component']})") if each["step"] == "quantity" else ("", "")
         yield f"    {each['step']:<12} {_arithmetic(each, unit)}{of}"
@@ -135,7 +135,7 @@ def _arithmetic(step: Told, unit: str) -> str:
     return f"{step['value']}{unit}{made}"
 
 
-def _timed(row: Told) -> Iterator[str]:
+def _timed(row: Told, once: set[str]) -> Iterator[str]:
     yield f"  {row['id']} revision {row['revision']}   {row['file']}   worker {row['worker']}"
     if row["recorded"]:
         yield f"    recorded     {row['recorded']}"
@@ -149,7 +149,7 @@ def _timed(row: Told) -> Iterator[str]:
             yield f"    less break   {row['break']}"
         yield f"    segment {row['segment']}    {row['segment_from']} .. {row['segment_to']}"
     for decision in row["decisions"]:
-        yield from _decision(decision)
+        yield from _decision(decision, once)
     over = {name for piece in row.get("pieces", ()) for name in piece.get("over", ())}
     for each in row.get("sums", ()):
         if each["before"] in ("0h", "0 days") and not over & each["limits"].keys():
@@ -163,7 +163,7 @@ def _timed(row: Told) -> Iterator[str]:
         where = f" over {', '.join(piece['over'])}, {piece['from']} .. {piece['to']}" if piece.get("over") else ""
         yield f"    time         {piece['seconds']} s with {', '.join(piece['premiums']) or 'no premiums'}{where}"
         for decision in piece["decisions"]:
-            yield from _decision(decision)
+            yield from _decision(decision, once)
 
 
 def _window(row: Told) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _window(row: Told) -> Iterator[str]:
         yield f"    window       {row['window']}: {row['counted']} of {row['limit']} on {row['service_day']}"
 
 
-def _measured(row: Told) -> Iterator[str]:
+def _measured(row: Told, once: set[str]) -> Iterator[str]:
     many = f"   the sum of {row['events']:,} rows" if row["events"] > 1 else ""
     worker = f"   worker {row['worker']}" if row["worker"] else ""
     yield f"  {row['id']} revision {row['revision']}   {_place(row, row['file'])}{worker}{many}"
@@ -184,10 +184,10 @@ def _measured(row: Told) -> Iterator[str]:
         f", {row['note']}" if row["note"] else ""
     )
     for decision in row["decisions"]:
-        yield from _decision(decision)
+        yield from _decision(decision, once)
 
 
-def _decision(decision: Told) -> Iterator[str]:
+def _decision(decision: Told, once: set[str]) -> Iterator[str]:
     answer = ", ".join(decision["answers"]) or "none"
     yield f"    {decision['decides']:<12} {answer}"
     for rule in decision["applied"]:
@@ -195,8 +195,15 @@ def _decision(decision: Told) -> Iterator[str]:
         yield f"      applied      {rule['rule']}{beaten}   {_place(rule)}   {_why(rule)}"
     for term in decision.get("terms", ()):
         yield f"      term         {term['term']}: {term['value']}   {_place(term)}   {_why(term)}"
-    for rule in decision["not_applied"]:
-        yield f"      not applied  {rule['rule']}   not: {', '.join(rule['because_not'])}   {rule['source']}"
+    refused = [
+        f"      not applied  {rule['rule']}   not: {', '.join(rule['because_not'])}   {rule['source']}"
+        for rule in decision["not_applied"]
+    ]
+    new = [each for each in refused if each not in once]
+    yield from new
+    if len(new) < len(refused):
+        yield f"      not applied  {len(refused) - len(new)}{' more' if new else ''}, as above"
+    once.update(refused)
 
 
 # --- knowledge --------------------------------------------------------------------------------------------------------------

@@ -33,6 +33,19 @@ def test_every_explanation_reads_as_text(name: str) -> None:
         assert all(step["value"] in text for step in told["rows"][0]["steps"])
 
 
+def test_rules_that_did_not_apply_for_the_same_reason_are_told_once() -> None:
+    told = next(each for each in explained("agency") if len(each["rows"]) > 2 and "premiums" not in each["description"])
+    said = [each.strip() for each in render_explanation(told, 0).splitlines() if "not applied" in each]
+    rules = [each for each in said if "as above" not in each]
+
+    assert len(rules) == len(set(rules))
+    decisions = [
+        d for row in told["rows"] for d in (*row["decisions"], *(d for piece in row["pieces"] for d in piece["decisions"]))
+    ]
+    above = sum(int(each.split()[2].rstrip(",")) for each in said if "as above" in each)
+    assert len(rules) + above == sum(len(each["not_applied"]) for each in decisions)
+
+
 def test_a_price_per_hour_is_one_on_a_line_that_counts_shifts() -> None:
     shifts = [each for each in explained("agency") if each["unit"] == "shift" and each["prices"]]
     assert shifts
