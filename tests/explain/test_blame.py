@@ -184,7 +184,7 @@ def test_the_command_adds_up_what_was_touched(workspace: Path) -> None:
     assert told["totals"] == [{"currency": "USD", "lines": 1, "amount": "1575.00", "billed": "1575.00", "share": "100.00%"}]
     assert {each["id"] for each in told["entries"]} == {"geo-base:NYC/RN@2024-01-01", "geo-base:NYC/RN@2026-10-15"}
     text = inforce("blame", "geo-base:NYC/RN@2024-01-01", "-w", workspace).stdout
-    assert "1,575.00 USD on 1 lines: 100.00% of 1,575.00 USD billed" in text
+    assert "1,575.00 USD on 1 line: 100.00% of 1,575.00 USD billed" in text
     assert inforce("blame", "geo-base:NYC/RN@2026-10-15", "-w", workspace).stdout.endswith("touched no line of any document\n")
     table = inforce("blame", "completed", "-w", workspace, "--csv").stdout.splitlines()
     assert table[0].startswith("document,line,period,account")
