@@ -30,8 +30,8 @@ def render_blame(blame: Blame) -> str:
             f"{name:<{wide[0]}}  {quantity:>{wide[1]}}  {amount:>{wide[2]}} {each.currency}{part}   {each.site}   {each.description}"
         )
     totals = [
-        f"{decimal_text(each.amount, each.digits, grouped=True)} {each.currency} on {each.lines} line{'' if each.lines == 1 else 's'}: {each.share} of "
-        f"{decimal_text(each.billed, each.digits, grouped=True)} {each.currency} billed"
+        f"{decimal_text(each.amount, each.digits, grouped=True)} {each.currency} on {each.lines} line{'' if each.lines == 1 else 's'}: "
+        f"{each.share} of {decimal_text(each.billed, each.digits, grouped=True)} {each.currency} billed"
         for each in blame.totals
     ]
     return "\n".join([*said, "", *rows, "", *totals])
