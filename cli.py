@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from commands.terminal import DONE, FOUND, PERSON_NEEDED, EndedError, findings_text, refuse, say, show, show_json
+from commands.terminal import DONE, FOUND, PERSON_NEEDED, WRONG_USE, EndedError, findings_text, refuse, say, show, show_json
 
 app = typer.Typer(
     name="inforce",
@@ -60,7 +60,9 @@ class FileFormat(StrEnum):
     pdf = "pdf"
 
 
-WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="A folder in the workspace.", file_okay=False)]
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", "-w", metavar="DIR", help="A folder in the workspace.", exists=True, file_okay=False)
+]
 KnownAtOption = Annotated[
     str | None, typer.Option("--known-at", metavar="REF|TIME", help="What was known then: the rule book and the activity.")
 ]
@@ -77,6 +79,7 @@ AtOption = Annotated[str | None, typer.Option("--at", metavar="DAY", help="The r
 
 def main() -> None:
     """The console script: errors of ours are messages, never tracebacks."""
+    from engine.dates import DateError
     from engine.problems import InforceError, ProblemsFound
 
     try:
@@ -87,11 +90,17 @@ def main() -> None:
     except ProblemsFound as error:
         say(findings_text(Path.cwd(), error.problems))
         sys.exit(FOUND)
+    except DateError as error:  # of an option; those in files are findings
+        say(f"error: {error}")
+        sys.exit(WRONG_USE)
     except InforceError as error:
         say(f"error: {error}")
         sys.exit(FOUND)
     except BrokenPipeError:
         sys.exit(DONE)
+    except OSError as error:
+        say(f"error: {error.filename}: {error.strerror}.\nCorrect it, or name another place.")
+        sys.exit(FOUND)
     except KeyboardInterrupt:
         say("stopped; nothing more was written")
         sys.exit(130)
@@ -109,18 +118,26 @@ def demo(
     show(told.text)
     first = told.summary["documents"][0]["number"] if told.summary["documents"] else ""
     name = "inforce" if shutil.which("inforce") else sys.argv[0]
+    next_ = {
+        f"{name} explain -w {folder} {first}#1": "every step of a line",
+        f"{name} replay -w {folder} 2026-10 --verify": "the same documents again",
+        f"{name} check {folder}": "the rule book and its examples",
+        f"git -C {folder} log --stat": "how the rule book came about",
+    }
+    wide = max(map(len, next_))
     show(
-        f"\nThe documents are in {out} (open one of the PDFs). Next, try:\n"
-        f"  {name} explain -w {folder} {first}#1        # every step of a line\n"
-        f"  {name} replay -w {folder} 2026-10 --verify              # the same documents again\n"
-        f"  {name} check {folder}                                   # the rule book and its examples\n"
-        f"  git -C {folder} log --stat                              # how the rule book came about"
+        "\n".join(
+            [
+                f"\nThe documents are in {out} (open one of the PDFs). Next, try:",
+                *(f"  {each:<{wide}}  # {what}" for each, what in next_.items()),
+            ]
+        )
     )
 
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="A folder in the workspace.", file_okay=False)] = Path(),
+    path: Annotated[Path, typer.Argument(help="A folder in the workspace.", exists=True, file_okay=False)] = Path(),
     findings: Annotated[FindingsFormat, typer.Option("--format", help="How findings are printed.")] = FindingsFormat.human,
     code: Annotated[
         str | None, typer.Option("--explain", metavar="CODE", help="Teach a code, such as R034, and check nothing.")
@@ -168,15 +185,18 @@ def replay(
     ],
     workspace: WorkspaceOption = Path(),
     activity: Annotated[
-        list[Path] | None, typer.Option("--activity", help="Activity files instead of the workspace's.", dir_okay=False)
+        list[Path] | None,
+        typer.Option("--activity", metavar="FILE", help="Activity files instead of the workspace's.", dir_okay=False),
     ] = None,
-    account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Bill only this account (repeatable).")] = None,
+    account: Annotated[
+        list[str] | None, typer.Option("--account", "-a", metavar="ACCOUNT", help="Bill only this account (repeatable).")
+    ] = None,
     known_at: KnownAtOption = None,
     rules_at: RulesAtOption = None,
     activity_at: ActivityAtOption = None,
     at: AtOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the documents into this folder.", file_okay=False)
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write the documents into this folder.", file_okay=False)
     ] = None,
     formats: Annotated[
         list[FileFormat] | None, typer.Option("--format", "-f", help="Only these files (repeatable; default: all).")
@@ -186,7 +206,8 @@ def replay(
     ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare with an archived run; write nothing.")] = False,
     against: Annotated[
-        Path | None, typer.Option("--against", help="Compare with an earlier output folder, byte for byte.", file_okay=False)
+        Path | None,
+        typer.Option("--against", metavar="DIR", help="Compare with an earlier output folder, byte for byte.", file_okay=False),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Processes that rate and render (default: one for each core).")
@@ -272,7 +293,8 @@ def blame(
     ],
     workspace: WorkspaceOption = Path(),
     period: Annotated[
-        list[str] | None, typer.Option("--period", help="Only this period (repeatable; default: all archived ones).")
+        list[str] | None,
+        typer.Option("--period", metavar="PERIOD", help="Only this period (repeatable; default: all archived ones)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the lines as CSV.")] = False,
@@ -347,7 +369,9 @@ def impact(
     form: Annotated[ImpactFormat, typer.Option("--format", "-f", help="How the report is written.")] = ImpactFormat.human,
     out: Annotated[
         list[Path] | None,
-        typer.Option("--out", "-o", help="Write it into this file, in the form of its ending (repeatable).", dir_okay=False),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write it into this file, in the form of its ending (repeatable).", dir_okay=False
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     redact: Annotated[
@@ -361,10 +385,13 @@ def impact(
 ) -> None:
     """Show the money that a change of the rule book moves: on issued invoices, in the open period, and in months to come."""
     from commands.impacted import impacted
-    from engine.gate import gate
+    from engine.gate import GateError, gate
     from renderers.impact import render_impact
 
-    allowed = gate(fail_over) if fail_over is not None else None
+    try:
+        allowed = gate(fail_over) if fail_over is not None else None
+    except GateError as error:
+        refuse(str(error))
     forms = {path: _form_of(path) for path in out or ()}
     found, context = impacted(workspace, archive, refs, periods, at, full=full, redact=redact)
     passed = allowed.judge(found) if allowed is not None else ()
@@ -388,12 +415,14 @@ def _form_of(path: Path) -> str:
 def correct(
     period: Annotated[str, typer.Argument(help="A month or days whose invoices are issued.")],
     workspace: WorkspaceOption = Path(),
-    account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Correct only this account (repeatable).")] = None,
+    account: Annotated[
+        list[str] | None, typer.Option("--account", "-a", metavar="ACCOUNT", help="Correct only this account (repeatable).")
+    ] = None,
     known_at: KnownAtOption = None,
     rules_at: RulesAtOption = None,
     activity_at: ActivityAtOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the documents into this folder.", file_okay=False)
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write the documents into this folder.", file_okay=False)
     ] = None,
     formats: Annotated[
         list[FileFormat] | None, typer.Option("--format", "-f", help="Only these files (repeatable; default: all).")
@@ -417,9 +446,14 @@ def correct(
 
 @app.command()
 def prove(
-    number: Annotated[str, typer.Argument(help="A document, such as DRAFT-mercy-2026-10.")],
+    number: Annotated[
+        str | None,
+        typer.Argument(metavar="DOCUMENT", help="A document, such as DRAFT-mercy-2026-10 (with --check that of the pack)."),
+    ] = None,
     workspace: WorkspaceOption = Path(),
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write the pack.", dir_okay=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write the pack.", dir_okay=False)
+    ] = None,
     run: Annotated[
         int | None, typer.Option("--run", min=1, help="Which run of its period (default: the issued one, or the newest).")
     ] = None,
@@ -432,9 +466,11 @@ def prove(
     """Write one zip with which anybody can verify a document without this program."""
     from commands.proved import checked_pack, proved
 
-    found = checked_pack(workspace, number, check) if check is not None else proved(workspace, number, run, out)
+    if number is None and check is None:
+        refuse("name a document, such as DRAFT-mercy-2026-10, or a pack to --check")
+    found = checked_pack(workspace, number, check) if check is not None else proved(workspace, number or "", run, out)
     if as_json:
-        show_json({"schema": "inforce.proved/1", "number": number, **found.canonical()}, in_ascii=True)
+        show_json({"schema": "inforce.proved/1", **found.canonical()}, in_ascii=True)
     else:
         size = f"{found.path}  {len(found.data):,} bytes"
         show("\n".join([size, f"sha256 {found.sha256}", *(f"  {each}" for each in found.proved)]))
@@ -445,7 +481,9 @@ def overage(
     period: Annotated[str, typer.Argument(help="The last of the months, such as 2026-10.")],
     workspace: WorkspaceOption = Path(),
     months: Annotated[int, typer.Option("--months", min=1, max=24, help="How many months.")] = 3,
-    account: Annotated[list[str] | None, typer.Option("--account", "-a", help="Only this account (repeatable).")] = None,
+    account: Annotated[
+        list[str] | None, typer.Option("--account", "-a", metavar="ACCOUNT", help="Only this account (repeatable).")
+    ] = None,
     known_at: KnownAtOption = None,
     rules_at: RulesAtOption = None,
     activity_at: ActivityAtOption = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from commands.clock import SystemClock
 from commands.impacted import asked_of
 from commands.terminal import refuse, say, working
-from connectors.workspace import Workspace, cache_folder, find_workspace
+from connectors.workspace import Workspace, cache_folder, find_workspace, parties_problems
 from engine.problems import InforceError, Problem, nearest
 from engine.ratebook.cache import build_or_read, check_or_read
 from engine.ratebook.files import read_workspace_files
@@ -46,10 +46,21 @@ def checked(folder: Path, archive: Path | None, base: str | None, rules_at: str 
         files = History.open(workspace.folder).files_at(rules_at) if rules_at else read_workspace_files(workspace.folder)
         found = check_or_read(files, cache_folder())
         problems = [*found.all_problems(lambda: _recent(workspace, files)), *_review(workspace, history, files, base, rules_at)]
-    if not any(problem.severity == "error" for problem in problems):
+    if any(problem.severity == "error" for problem in problems):
+        problems = [each for each in problems if each.code != "R107"]  # that nobody has approved it yet matters once it is right
+    else:
         problems += _worked_bills(files)
+        problems += _parties(workspace, files)
     looked_at = {"files": len(files), "prices": found.prices, "examples": found.examples}
     return Checked(tuple(problems), files if rules_at is not None else workspace.folder, looked_at)
+
+
+def _parties(space: Workspace, files: Mapping[str, bytes]) -> list[Problem]:
+    """What is wrong with the names and addresses that invoices print."""
+    if not (space.folder / "parties.yaml").is_file():
+        return []
+    book, _ = build_or_read(files, cache_folder())
+    return parties_problems(space.folder, book.accounts, book.sites)
 
 
 def _worked_bills(files: Mapping[str, bytes]) -> list[Problem]:
@@ -114,5 +125,5 @@ def lesson(code: str) -> str:
     known, code = lessons(), code.upper()
     if code not in known:
         hint = nearest(code, known)
-        refuse(f"there is no code {code}" + (f"; {hint}" if hint else ""))
+        refuse(f"there is no code {code}; {hint or f'they go from {min(known)} to {max(known)}'}")
     return lesson_text(known[code])

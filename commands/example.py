@@ -12,11 +12,12 @@ from renderers import formats
 
 def example(folder: Path, out: Path) -> Told:
     """October 2026 of the example workspace, which is made in a folder if it is not there yet."""
-    from connectors.demo import write_workspace
+    from connectors.demo import example_folder, write_workspace
 
     if folder.exists() and any(folder.iterdir()):
-        if not (folder / "inforce.toml").is_file():
-            refuse(f"{folder} is not empty and is not a workspace; name another folder")
+        mark = folder / "inforce.toml"
+        if not mark.is_file() or mark.read_bytes() != (example_folder() / mark.name).read_bytes():
+            refuse(f"{folder} is not empty and is not the example workspace; name another folder")
         say(f"{folder} is already there; billing it as it is (remove the folder to begin again)")
     else:
         with working("making the example workspace"):

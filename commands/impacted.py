@@ -59,7 +59,8 @@ def asked_of(
     opened = Opened(space, history, archive, Knowledge(), history.state(), after)
     issued = all_issued(archive)
     named = parse_periods(periods) if periods is not None else None
-    open_, past = spans(archive.periods(), issued, named)
+    with_documents = [name for name in archive.periods() if (last := archive.last(name)) is not None and last[1]["documents"]]
+    open_, past = spans(with_documents, issued, named)
     if named is not None:
         issued = tuple(each for each in issued if each.period in {period.name for period in named})
     if not issued and not open_:

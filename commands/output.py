@@ -24,12 +24,16 @@ def write_output(
     write_files(out, {**rendered, **_beside(preview, made), "seal.json": canonical_json(seal) + b"\n"})
 
 
+def require_output(folder: Path) -> None:
+    """Refuses a folder that holds no earlier output."""
+    if not (folder / "summary.json").is_file():
+        refuse(f"{folder} holds no earlier output (there is no summary.json in it)")
+
+
 def compared_with(folder: Path, rendered: Mapping[str, bytes], preview: Preview, made: Sequence[Document]) -> list[str]:
     """How the files of an earlier output folder differ from those rendered now."""
     import renderers
 
-    if not (folder / "summary.json").is_file():
-        refuse(f"{folder} holds no earlier output (there is no summary.json in it)")
     now = {**rendered, **_beside(preview, made)}
     suffixes = tuple(f".{each}" for each in renderers.formats())
     before = {path.name for path in folder.iterdir() if path.name.startswith("DRAFT-") and path.name.endswith(suffixes)}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Proved:
     """A pack, where it is, and what it proves, in words."""
 
+    number: str
     path: Path
     data: bytes
     proved: tuple[str, ...]
@@ -30,7 +31,13 @@ class Proved:
 
     def canonical(self) -> dict[str, Json]:
         """It as plain JSON."""
-        return {"path": str(self.path), "bytes": len(self.data), "sha256": self.sha256, "proved": list(self.proved)}
+        return {
+            "number": self.number,
+            "path": str(self.path),
+            "bytes": len(self.data),
+            "sha256": self.sha256,
+            "proved": list(self.proved),
+        }
 
 
 def proved(folder: Path, number: str, run: int | None, out: Path | None) -> Proved:
@@ -45,11 +52,11 @@ def proved(folder: Path, number: str, run: int | None, out: Path | None) -> Prov
     data = _pack(folder, number, found, beside / f"{number}.pdf")
     said = verified(data, beside)
     path.write_bytes(data)
-    return Proved(path, data, tuple(said))
+    return Proved(number, path, data, tuple(said))
 
 
-def checked_pack(folder: Path, number: str, path: Path) -> Proved:
-    """A pack that somebody has of a document, verified and compared with the archive."""
+def checked_pack(folder: Path, number: str | None, path: Path) -> Proved:
+    """A pack that somebody has, of a document if one is named, verified and compared with the archive."""
     from engine.proof.run import against_archive
     from renderers.proof import read_pack, verified
 
@@ -59,10 +66,10 @@ def checked_pack(folder: Path, number: str, path: Path) -> Proved:
     data = path.read_bytes()
     said = verified(data, path.parent)
     pack = read_pack(data)
-    if pack.number != number:
+    if number is not None and pack.number != number:
         refuse(f"{path} is the proof of {pack.number}, not of {number}")
     rows = against_archive(archive, pack.files)
-    return Proved(path, data, (*said, f"{rows} rows of activity, the seal and the body are those of the archive"))
+    return Proved(pack.number, path, data, (*said, f"{rows} rows of activity, the seal and the body are those of the archive"))
 
 
 def _pack(folder: Path, number: str, found: ProvedRun, pdf: Path) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.cores import cores
 from commands.opened import Opened, previews
-from commands.output import compared_with, summary_json, write_output
+from commands.output import compared_with, require_output, summary_json, write_output
 from commands.rendered import rendered
 from commands.sealed import note, sealed
 from commands.terminal import progress, say
@@ -74,6 +74,10 @@ def _periods(opened: Opened, wanted: Wanted, jobs: int) -> Iterator[tuple[Previe
 def _kept(opened: Opened, wanted: Wanted, preview: Preview, made: tuple[Document, ...], jobs: int) -> tuple[str, ...]:
     """Compares a replayed period, or keeps it in the archive and writes its files; what differs, in words."""
     found: list[str] = []
+    if wanted.against is not None:
+        require_output(wanted.against)
+    if wanted.out is not None:  # before anything is kept, for it may be a place that cannot be written
+        wanted.out.mkdir(parents=True, exist_ok=True)
     if wanted.verify:
         found += _verified(opened, wanted, preview, made)
     kept = None if wanted.against is not None else opened.space.archive / "rendered"

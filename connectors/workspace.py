@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.problems import InforceError, Problem, ProblemsFound
+from engine.problems import InforceError, Problem, ProblemsFound, Source, nearest
 from engine.ratebook.history import History
 from engine.ratebook.load import Mapping as YamlMapping
 from engine.ratebook.load import Node, Text, read
@@ -79,21 +79,10 @@ def read_parties(folder: Path) -> Parties:
     from engine.invoice import Party  # here, for they load polars, which takes longer than all of check
     from engine.replay import Parties
 
-    path = folder / "parties.yaml"
     name = find_workspace(folder).name
-    if not path.is_file():
+    root = _parties(folder)
+    if root is None:
         return Parties(Party(name), {}, {})
-    root = read("parties.yaml", path.read_bytes())
-    if not isinstance(root, YamlMapping):
-        raise ProblemsFound(root if isinstance(root, (list, tuple)) else [_wrong(root, "a file of parties is a map")])
-    known = {"format", "kind", "seller", "buyers", "sites"}
-    wrong = [
-        Problem("R004", root.keys[key], f"unknown field `{key}`", "Remove it", width=len(key))
-        for key in root.entries
-        if key not in known
-    ]
-    if wrong:
-        raise ProblemsFound(wrong)
     buyers = _entries(root, "buyers")
     sites = _entries(root, "sites")
     seller = root.entries.get("seller")
@@ -102,6 +91,50 @@ def read_parties(folder: Path) -> Parties:
         {buyer: _party(node) for buyer, node in buyers.items()},
         {site: _text(node) for site, node in sites.items()},
     )
+
+
+def parties_problems(folder: Path, accounts: Collection[str], sites: Collection[str]) -> list[Problem]:
+    """What is wrong with `parties.yaml`: its form, buyers and sites that the rule book lacks, and accounts without a buyer."""
+    try:
+        root = _parties(folder)
+        if root is None:
+            return []
+        read_parties(folder)
+        named = {word: _entries(root, word) for word in ("buyers", "sites")}
+    except ProblemsFound as found:
+        return list(found.problems)
+    problems = []
+    for word, what, known in (("buyers", "account", accounts), ("sites", "site", sites)):
+        there = root.entries.get(word)
+        for name in named[word]:
+            if name not in known and isinstance(there, YamlMapping):
+                hint = nearest(name, known) or "remove it"
+                said = f"there is no {what} `{name}` in the rule book"
+                problems.append(Problem("R115", there.keys[name], said, hint[0].upper() + hint[1:], "warning", len(name)))
+    at = root.keys.get("buyers", Source("parties.yaml"))
+    for name in sorted(set(accounts) - named["buyers"].keys()) if named["buyers"] else ():
+        said = f"account {name} has no buyer, so its invoices show no name and no address"
+        problems.append(Problem("R115", at, said, f"Add `{name}:` with a name and an address", "warning", len("buyers")))
+    return problems
+
+
+def _parties(folder: Path) -> YamlMapping | None:
+    """The file of parties as nodes, if there is one."""
+    path = folder / "parties.yaml"
+    if not path.is_file():
+        return None
+    root = read("parties.yaml", path.read_bytes())
+    if not isinstance(root, YamlMapping):
+        raise ProblemsFound(root if isinstance(root, (list, tuple)) else [_wrong(root, "a file of parties is a map")])
+    known = ("format", "kind", "seller", "buyers", "sites")
+    wrong = []
+    for key in root.entries:
+        if key not in known:
+            hint = nearest(key, known)
+            wrong.append(Problem("R004", root.keys[key], f"unknown field `{key}`", hint[0].upper() + hint[1:], width=len(key)))
+    if wrong:
+        raise ProblemsFound(wrong)
+    return root
 
 
 def _read_marker(folder: Path) -> Workspace:

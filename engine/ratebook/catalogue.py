@@ -110,4 +110,5 @@ CATALOGUE: Mapping[str, str] = {
     "R112": "Something new carries on an approval that was given before it.",
     "R113": "More approvals are needed than there are owners.",
     "R114": "A pattern matches no file of the rule book.",
+    "R115": "The names and addresses of invoices do not fit the accounts and sites of the rule book.",
 }

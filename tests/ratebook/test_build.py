@@ -301,7 +301,8 @@ def test_whatever_is_left_out_or_mistyped_is_a_finding_and_never_a_crash(
 
 
 def test_every_code_in_the_source_is_explained_and_used() -> None:
-    source = "".join(path.read_text("utf-8") for path in (ROOT / "engine").rglob("*.py") if path.stem != "catalogue")
+    paths = [path for folder in ("engine", "connectors") for path in (ROOT / folder).rglob("*.py")]
+    source = "".join(path.read_text("utf-8") for path in paths if path.stem != "catalogue")
     used = {f"R{number:03}" for number in range(200) if f'"R{number:03}"' in source}
 
     assert used == set(CATALOGUE)

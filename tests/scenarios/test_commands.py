@@ -102,6 +102,11 @@ def test_a_range_of_days_is_half_open_and_names_its_documents(tmp_path: Path) ->
         (("explain", "DRAFT-acme-2026-10#one"), "write it like"),
         (("explain", "DRAFT-acme-2026-10#999"), "has lines 1 to"),
         (("explain", "DRAFT-nobody-2026-10#1"), "no archived run has a document"),
+        (("replay", "Oct"), "'Oct' is not a period"),
+        (("replay", "2026-10", "--at", "2026"), "is not a day"),
+        (("replay", "2026-10", "--against", "tests"), "tests holds no earlier output"),
+        (("replay", "2026-10", "-o", "/proc/nowhere"), "/proc/nowhere: No such file or directory"),
+        (("prove",), "name a document"),
     ],
 )
 def test_wrong_use_is_said_kindly(workspace: Path, words: tuple[str, ...], said: str) -> None:
@@ -110,6 +115,31 @@ def test_wrong_use_is_said_kindly(workspace: Path, words: tuple[str, ...], said:
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_place_that_cannot_be_written_stops_before_anything_is_kept(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path, [completed("a", "2026-10-06T07:00", "2026-10-06T15:00")])
+    assert inforce("replay", "2026-10", "-w", folder, "-o", "/proc/nowhere", "-f", "csv").returncode == 1
+    assert not (folder / "archive" / "runs").exists()
+
+
+def test_check_names_buyers_that_the_rule_book_lacks(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path, [])
+    parties = "seller: { name: Sample Staffing }\nbuyers:\n  acmee: { name: Acme }\n  beta: { name: Beta }\nsites: { beta-clinc: Clinic }\n"
+    (folder / "parties.yaml").write_text(parties, encoding="utf-8")
+    done = inforce("check", folder)
+    assert done.returncode == 0
+    for said in ("account acme has no buyer", "no account `acmee`", "Did you mean 'acme'?", "no site `beta-clinc`"):
+        assert said in done.stdout
+    (folder / "parties.yaml").write_text("sellr: { name: Sample }\n", encoding="utf-8")
+    done = inforce("check", folder)
+    assert (done.returncode, "Did you mean 'seller'?" in done.stdout) == (1, True)
+
+
+def test_the_example_is_not_made_over_a_workspace_of_somebody(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path, [])
+    done = inforce("demo", folder)
+    assert (done.returncode, "is not the example workspace" in done.stderr) == (2, True)
 
 
 def test_a_day_before_all_terms_stops_the_run_and_writes_nothing(tmp_path: Path) -> None:
