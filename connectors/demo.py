@@ -332,6 +332,8 @@ def _sums(book: RuleBook, number: int) -> list[dict[str, str]]:
             shift(worker, name, "RN-MED", site, f"{day}T07:00", 12, **({"reason": _LATE} if day == "09-28" else {}))
     for at in range(5):
         shift("W-8010", "Karl Peak", "RN-MED", "summit-peak", f"10-{11 + at}T07:00", 12)
+    for day in ("10-08", "10-13", "10-21"):  # two at the price of the surge contract C-88, one after it
+        shift("W-8011", "Nora Petty", "RN-ICU", "mercy-north", f"{day}T07:00", 12)
     return rows
 
 
