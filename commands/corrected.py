@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.cores import cores
-from commands.opened import Opened, book_of, previews
+from commands.corrections import corrections_since
+from commands.opened import Opened, previews
 from commands.rendered import rendered, write_files
 from commands.sealed import note, sealed
 from commands.terminal import say, working
-from engine.knowledge import Knowledge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.correcting import Rows, Standing
     from engine.corrections import Correction
     from engine.dates import Period
-    from engine.pipeline import Preview
-    from engine.ratebook.book import RuleBook
 
 
 def corrected(
@@ -37,7 +33,7 @@ def corrected(
     asked = tuple(sorted((there.accounts or frozenset()) & opened.book.accounts.keys()))
     with working("comparing what was issued with what is known now"):
         (preview,) = previews(opened, [days], (), asked)
-        made = _corrections(opened, there, preview)
+        made = corrections_since(opened, there, preview)
     drafts = documents(made, preview, read_parties(opened.space.folder))
     if issue and made:
         seal = sealed(opened, preview, (), pdf=out is not None)
@@ -47,21 +43,3 @@ def corrected(
     if out is not None and made:
         write_files(out, rendered(drafts, formats, cores(), opened.space.archive / "rendered"))
     return made, days
-
-
-def _corrections(opened: Opened, there: Standing, preview: Preview) -> tuple[Correction, ...]:
-    from connectors.files import activity_by_kind
-    from engine.correcting import Now, causes_since, correct
-
-    book = opened.book
-
-    def book_at(commit: str) -> RuleBook:
-        return book_of(opened.space, opened.history, Knowledge(commit))
-
-    def rows_at(sequence: int) -> Rows:
-        return activity_by_kind(replace(opened, known=Knowledge(sequence=sequence)).files(), book.kinds)
-
-    now = Now(
-        book, None if opened.state.dirty else opened.state.commit, opened.history, activity_by_kind(opened.files(), book.kinds)
-    )
-    return correct(there, preview.assembled, preview.period, book, causes_since(now, book_at, rows_at))

@@ -69,7 +69,7 @@ def _line(place: Place, document: ArchivedDocument, line: int) -> _Explained:
 
 def _made_again(place: Place, document: ArchivedDocument) -> tuple[Opened, Preview, tuple[str, ...]]:
     """The period of a document with the knowledge it was made with, as far as that is there, and what is missing of it."""
-    from engine.archived import knowledge_of, prove
+    from engine.archived import bodies, knowledge_of, prove
     from engine.dates import parse_period
 
     known, missing = knowledge_of(document, place.archive, place.history)
@@ -77,7 +77,7 @@ def _made_again(place: Place, document: ArchivedDocument) -> tuple[Opened, Previ
     with working("making the document again"):
         (preview,) = previews(opened, [parse_period(document.period_text)], (), (document.account,), inside=True)
     if not document.corrects:
-        prove(document, preview, missing, dict(versions(pdf=False)))
+        prove(document, bodies(preview), missing, dict(versions(pdf=False)))
     return opened, preview, missing
 
 

@@ -93,6 +93,11 @@ def standing_documents(archive: Archive, period: str) -> tuple[ArchivedDocument,
     return tuple(sorted([*issued.values(), *found.values()], key=lambda each: each.number))
 
 
+def issued_corrections(archive: Archive, period: str) -> tuple[ArchivedDocument, ...]:
+    """The issued corrections of a period, in the order in which they were issued."""
+    return tuple(each for each in _documents(archive, period) if each.status == "issued" and each.corrects)
+
+
 def _documents(archive: Archive, period: str) -> Iterator[ArchivedDocument]:
     for _, manifest in archive.runs(period):
         yield from _of_run(period, manifest)
@@ -133,9 +138,13 @@ def knowledge_of(document: ArchivedDocument, archive: Archive, history: History 
     return Knowledge(commit, sequence), tuple(missing)
 
 
-def prove(document: ArchivedDocument, preview: Preview, missing: tuple[str, ...], versions: Mapping[str, str]) -> None:
-    """Refuses a preview that does not have the document with the body that the archive has."""
-    made = {draft_number(each.invoice, preview.period): each.invoice.body_sha256() for each in preview.assembled}
+def bodies(preview: Preview) -> dict[str, str]:
+    """The hashes of the bodies of a preview, by the number of their document."""
+    return {draft_number(each.invoice, preview.period): each.invoice.body_sha256() for each in preview.assembled}
+
+
+def prove(document: ArchivedDocument, made: Mapping[str, str], missing: tuple[str, ...], versions: Mapping[str, str]) -> None:
+    """Refuses documents made again, by the hashes of their bodies, if one does not have the body that the archive has."""
     now = made.get(document.number)
     if now == document.body:
         return

@@ -5,29 +5,34 @@ Charges are looked at in columns: what made a price is asked once for each disti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import polars as pl
 
 from engine.arrays import Bools, Ints
-from engine.blame_entries import Key, entries_of, in_force, rate_keys, wanted
+from engine.blame_entries import Key, entries_of, in_force, rate_keys
 from engine.blame_timed import TimedBlame
 from engine.bulk.measured_rating import MeasuredRated
 from engine.canonical import Json
-from engine.money import decimal_text, rounded
+from engine.invoice import LineItem
+from engine.money import decimal_text, parse_decimal, rounded
 from engine.pipeline import Preview
 from engine.ratebook.book import RuleBook
 from engine.replay import draft_number
 
 SCHEMA = "inforce.blame/1"
+Place = tuple[str, int]  # a document and a line
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What an entry touched of a line: how many of its backup rows, their quantity, and their amount in minor units of `digits`."""
+    """What an entry touched of a line: how many of its backup rows, their quantity, and their amount in minor units of `digits`.
+
+    A line of a correction is of origin `reversal` or `rebill`, and corrects another, if there is one.
+    """
 
     document: str
     line: int
@@ -44,6 +49,8 @@ class Touched:
     quantity: str
     amount: int
     line_amount: int
+    origin: str
+    corrects: Place | None = None
 
     def canonical(self) -> dict[str, Json]:
         """The line as canonical JSON."""
@@ -51,12 +58,14 @@ class Touched:
             "document": self.document, "line": self.line, "period": self.period, "account": self.account, "site": self.site, "item": self.item,
             "description": self.description, "currency": self.currency, "rows": self.rows, "of_rows": self.of_rows, "quantity": self.quantity,
             "unit": self.unit, "amount": decimal_text(self.amount, self.digits), "line_amount": decimal_text(self.line_amount, self.digits),
+            "origin": self.origin,
+            "corrects": {"invoice": self.corrects[0], "line": self.corrects[1]} if self.corrects is not None else None,
         }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What an entry touched in one currency, of all that was billed in it; in minor units of `digits`."""
+    """What an entry touched in one currency, of all that was billed in it, corrections in both; in minor units of `digits`."""
 
     currency: str
     digits: int
@@ -94,12 +103,14 @@ class Blame:
         }  # fmt: skip
 
 
-def blamed(asked: str, books: Sequence[RuleBook], found: Sequence[Touched], billed: Mapping[tuple[str, int], int]) -> Blame:
+def blamed(
+    asked: str, keys: frozenset[Key], books: Sequence[RuleBook], found: Sequence[Touched], billed: Mapping[tuple[str, int], int]
+) -> Blame:
     """What was found as one answer; `billed` is the net of all documents that were looked at, by currency and its digits."""
     named: dict[Key, str] = {}
     for book in books:
         known = entries_of(book)
-        named |= {key: str(known[key]) for key in wanted(book, asked)}
+        named |= {key: str(known[key]) for key in keys & known.keys()}
     totals = []
     for (currency, digits), net in sorted(billed.items()):
         mine = [each.amount for each in found if each.currency == currency]
@@ -135,8 +146,30 @@ def touched(book: RuleBook, preview: Preview, keys: frozenset[Key], numbers: Ite
             yield Touched(
                 number, item.line, preview.period.name, invoice.account, item.section, item.item, item.description, invoice.currency, invoice.digits,
                 item.unit, len(some), sizes[item.line], decimal_text(int(quantity * 10**item.quantity.digits), item.quantity.digits),
-                int(some["amount"].sum()), item.amount,
+                int(some["amount"].sum()), item.amount, item.origin,
             )  # fmt: skip
+
+
+def corrected(
+    number: str, lines: Sequence[LineItem], before: Mapping[Place, Touched], anew: Iterable[tuple[LineItem, Touched]]
+) -> Iterator[Touched]:
+    """The touched lines of a correction: what takes back a touched line `before`, and what is billed `anew`, with the lines of the replay."""
+    rebilled = {_figures(line): found for line, found in anew}
+    for line in lines:
+        found = before.get(line.corrects or ("", 0)) if line.origin == "reversal" else rebilled.get(_figures(line))
+        if found is not None:
+            mine = _taken_back(found) if line.origin == "reversal" else found
+            yield replace(mine, document=number, line=line.line, origin=line.origin, corrects=line.corrects)
+
+
+def _figures(line: LineItem) -> Hashable:
+    return line.key, str(line.quantity), str(line.price), line.amount
+
+
+def _taken_back(found: Touched) -> Touched:
+    quantity = parse_decimal(found.quantity)
+    minus = str(replace(quantity, units=-quantity.units))
+    return replace(found, quantity=minus, amount=-found.amount, line_amount=-found.line_amount)
 
 
 def _component(key: Key) -> str:

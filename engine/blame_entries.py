@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
@@ -12,7 +11,6 @@ from engine.problems import InforceError, Source
 from engine.ratebook.book import RuleBook, TermsEntry
 
 Key = tuple[str, str]  # what an entry is, and its id
-_PLACE = re.compile(r"(.+\.yaml):([0-9]+)(?::[0-9]+)?")
 _NEAR = 5
 
 
@@ -53,13 +51,8 @@ def _levels(book: RuleBook) -> Iterator[tuple[str, TermsEntry]]:
 
 
 def wanted(book: RuleBook, asked: str) -> frozenset[Key]:
-    """The entries that a name or a place (path:line) stands for; a name without a day or a version is all of them."""
-    known = entries_of(book)
-    place = _PLACE.fullmatch(asked)
-    if place is not None:
-        here = {key: source.line for key, source in known.items() if source.path == place[1] and source.line <= int(place[2])}
-        return frozenset(key for key, line in here.items() if line == max(here.values()))
-    return frozenset(key for key in known if asked in _names(key))
+    """The entries of a book that a name stands for; without a day or a version it is that of all of them."""
+    return frozenset(key for key in entries_of(book) if asked in _names(key))
 
 
 def _names(key: Key) -> Iterator[str]:
@@ -76,10 +69,11 @@ def _names(key: Key) -> Iterator[str]:
                 yield f"{'fee' if what == 'percentage-fee' else 'window'}:{each}"
 
 
-def check_known(asked: str, books: Sequence[RuleBook]) -> None:
-    """Refuses what is in none of the books, with the nearest names."""
-    if any(wanted(book, asked) for book in books):
-        return
+def entries_named(asked: str, books: Sequence[RuleBook]) -> frozenset[Key]:
+    """The entries of any of some books that a name stands for; refuses one that is in none of them, with the nearest."""
+    found = frozenset(key for book in books for key in wanted(book, asked))
+    if found:
+        return found
     every = {key[1] for book in books for key in entries_of(book)}
     names = sorted({name for each in every for name in (each, each.rpartition("@")[0], each.rpartition("/")[2]) if name})
     near = [name for name in names if asked in name][:_NEAR] or get_close_matches(asked, names, _NEAR, 0)

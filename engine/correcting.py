@@ -63,6 +63,14 @@ def standing(archive: Archive, period: Period, accounts: Collection[str] = ()) -
     return Standing(tuple(_read(archive, each) for each in documents), covered, known)
 
 
+def standing_before(archive: Archive, period: str, run: int, accounts: Collection[str]) -> Standing:
+    """What stood as issued when a run of corrections was made, for some accounts of that run."""
+    asked = dict(archive.runs(period))[run]["accounts"]
+    documents = [each for each in issued(archive, period) if each.run < run and (not asked or each.account in asked)]
+    known = {each.account: (each.commit, each.sequence) for each in documents}
+    return Standing(tuple(_read(archive, each) for each in documents if each.account in accounts), frozenset(accounts), known)
+
+
 def _read(archive: Archive, document: IssuedDocument) -> IssuedInvoice:
     return read_issued(document.number, archive.get(document.body), archive.get(document.backup))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.blame import touched
-from engine.blame_entries import Key, NoEntryError, check_known, entries_of, wanted
+from engine.blame_entries import Key, NoEntryError, entries_named, entries_of, wanted
 from engine.ratebook.book import RuleBook
 from tests.explain.histories import commit, edit, make, run
 from tests.explain.previews import Month, agency, example, explained
@@ -153,18 +153,11 @@ def test_an_entry_is_found_by_every_name_it_goes_by() -> None:
     book = agency().book
     [dated] = wanted(book, "geo-base:SF-BAY/RN-MED@2026-01-01")
     assert dated in wanted(book, "geo-base:SF-BAY/RN-MED")
-    assert (
-        wanted(book, str(entries_of(book)[dated]))
-        == wanted(book, f"{entries_of(book)[dated].path}:{entries_of(book)[dated].line}")
-        == {dated}
-    )
     assert wanted(book, "percent-of-base@2") == wanted(book, "percent-of-base/2") == {("formula", "percent-of-base@2")}
     assert wanted(book, "cancelled-late") == wanted(book, "billable/cancelled-late") == {("rule", "billable/cancelled-late")}
-    rule = entries_of(book)["rule", "billable/cancelled-late"]
-    assert wanted(book, f"{rule.path}:{rule.line + 2}") == {("rule", "billable/cancelled-late")}  # inside the entry
     assert ("premium", "night") in wanted(book, "night")
     with pytest.raises(NoEntryError, match=r"The nearest are .*cancelled-late"):
-        check_known("canceled-late", [book])
+        entries_named("canceled-late", [book])
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +219,66 @@ def test_each_document_is_looked_at_with_its_own_knowledge(tmp_path: Path) -> No
     assert [each["amount"] for each in told["totals"]] == ["1057.50"]
     november = json.loads(inforce("blame", "geo-base:NYC/RN", "-w", folder, "--period", "2026-11", "--json").stdout)
     assert ([each["amount"] for each in november["lines"]], november["left_out"]) == (["532.50"], [])
+
+
+def test_a_correction_takes_back_and_bills_anew_what_its_entries_made(tmp_path: Path) -> None:
+    """
+    Two shifts of 7.50 hours, before and after 20 October. October is issued at 70.00 and 72.55 (from the 15th). Then a price of 80.00 from
+    20 October is added, and later made 81.00; each time October is corrected.
+        2024-01-01   525.00
+        2026-10-15   544.13 - 544.13
+        2026-10-20            600.00 - 600.00 + 607.50
+    """
+    folder = make(tmp_path / "w", [completed(day, f"2026-10-{day}T07:00", f"2026-10-{day}T15:00") for day in ("06", "21")])
+    run(folder, "replay", "2026-10", "--issue")
+    edit(folder, "rates/geo-base.yaml", "2026-10-15: 72.55", "2026-10-15: 72.55, 2026-10-20: 80.00")
+    commit(folder, "A price is added")
+    run(folder, "correct", "2026-10", "--issue")
+    edit(folder, "rates/geo-base.yaml", "2026-10-20: 80.00", "2026-10-20: 81.00")
+    commit(folder, "The price is mended")
+    run(folder, "correct", "2026-10", "--issue", now="2026-11-21T09:00:00Z")
+    number = "DRAFT-acme-2026-10"
+
+    def lines(entry: str) -> list[tuple[str, int, str, str, str]]:
+        told = json.loads(run(folder, "blame", entry, "--json"))
+        assert [each["billed"] for each in told["totals"]] == ["1132.50"]  # 525.00 + 607.50
+        return [(each["document"], each["line"], each["origin"], each["quantity"], each["amount"]) for each in told["lines"]]
+
+    assert lines("geo-base:NYC/RN@2024-01-01") == [(number, 1, "rated", "7.50", "525.00")]
+    assert lines("geo-base:NYC/RN@2026-10-15") == [
+        (number, 2, "rated", "7.50", "544.13"),
+        (f"{number}-C1", 1, "reversal", "-7.50", "-544.13"),
+    ]
+    assert lines("geo-base:NYC/RN@2026-10-20") == [
+        (f"{number}-C1", 2, "rebill", "7.50", "600.00"),
+        (f"{number}-C2", 1, "reversal", "-7.50", "-600.00"),
+        (f"{number}-C2", 2, "rebill", "7.50", "607.50"),
+    ]
+    text = run(folder, "blame", "geo-base:NYC/RN")
+    for words in (
+        f"correction: takes back {number}#2",
+        f"correction: instead of {number}#2",
+        f"correction: takes back {number}-C1#2",
+        "1,132.50 USD on 6 lines: 100.00% of 1,132.50 USD billed",
+    ):
+        assert words in text
+    table = run(folder, "blame", "geo-base:NYC/RN@2026-10-15", "--csv").splitlines()
+    assert (table[1].split(",")[-2:], table[2].split(",")[-2:]) == (["rated", ""], ["reversal", f"{number}#2"])
+
+
+def test_a_correction_that_cannot_be_made_again_is_left_out(tmp_path: Path) -> None:
+    """What a correction says of its causes is part of its body; the archive of another engine may say it otherwise."""
+    folder = make(tmp_path / "w", [completed("a", "2026-10-06T07:00", "2026-10-06T15:00")])
+    run(folder, "replay", "2026-10", "--issue")
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 70.00", "2024-01-01: 71.00")
+    commit(folder, "Another price")
+    run(folder, "correct", "2026-10", "--issue")
+    [manifest] = [each for each in (folder / "archive" / "runs" / "2026-10").iterdir() if "-C1" in each.read_text()]
+    told = json.loads(manifest.read_text())
+    told["seal"]["sequence"] = 99
+    manifest.write_text(json.dumps(told))
+    (folder / "activity" / "shifts.csv").write_text((folder / "activity" / "shifts.csv").read_text().replace("T15:00", "T16:00"))
+    done = inforce("blame", "geo-base:NYC/RN@2024-01-01", "-w", folder, "--json")
+    assert done.returncode == 3
+    assert "not looked at: DRAFT-acme-2026-10-C1: the activity of sequence 99 is gone" in done.stderr
+    assert [each["amount"] for each in json.loads(done.stdout)["lines"]] == ["525.00"]
