@@ -14,6 +14,7 @@ import polars as pl
 from engine.bulk.assembled import Assembled
 from engine.canonical import Json
 from engine.causes import Concern, Moved, RowId, bears_on, moved_rows, reaches
+from engine.crossing_on_day import bearing
 from engine.explain import Explainer
 from engine.invoice import LineItem
 from engine.knowledge import Knowledge
@@ -23,6 +24,8 @@ from engine.ports import Archive
 from engine.ratebook.book import RuleBook
 from engine.ratebook.changes import Change
 from engine.ratebook.difference import difference
+from engine.ratebook.in_force import ALWAYS
+from engine.ratebook.reach import Books
 
 _MADE = ("fee:", "coupon:", "window:")  # how components of lines without activity of their own begin
 Place = tuple[str, int]  # a document and a line
@@ -58,6 +61,13 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
     left = _ids(rows) - frozenset(row for _, each, assembled in of_key for row in _ids(_rows(assembled, each.line)))
     moved_to = [found for found in others if left & _ids(_rows(found[2], found[1].line)) and not _is_made(rows)]
     concern = _concern(document, mine, rows, [_rows(assembled, each.line) for _, each, assembled in same])
+    lines = [now.explainer.line(number, each.line) for number, each, _ in same]
+    changes = [each for each in difference(then.book, now.book).changes if reaches(each.reach, concern)]
+    if now.known.day is not None:
+        elsewhere = [now.explainer.line(number, each.line) for number, each, _ in moved_to]
+        changes = bearing(
+            changes, Books(then.book, now.book), concern, [then.explainer.line(*place), *lines, *elsewhere], (then.rows, now.rows)
+        )
     before, amount = sum(each.amount for each in together), sum(each.amount for _, each, _ in same)
     corrections = corrections_of(archive, [kept, *((place[0], each.line) for each in together if each is not mine)])
     corrected = sum(int(each["minor"]) for each in corrections)
@@ -66,12 +76,12 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
         "commit": now.known.commit,
         "sequence": now.known.sequence,
         "at": str(now.known.day) if now.known.day is not None else None,
-        "lines": [now.origins.with_origins(now.explainer.line(number, each.line)) for number, each, _ in same],
+        "lines": [_without_always(now.origins.with_origins(each)) for each in lines],
         "rows_now_on": [_told(number, each, digits) for number, each, _ in moved_to],
         "amount": decimal_text(amount, digits),
         "difference": decimal_text(amount - before, digits),
         "together": [_told(place[0], each, digits) for each in together if each is not mine],
-        "changes": [_change(now, each) for each in difference(then.book, now.book).changes if reaches(each.reach, concern)],
+        "changes": [_change(now, each) for each in changes],
         "activity": _activity(then, now, concern),
         "corrected_by": corrections,
         "corrected": decimal_text(corrected, digits),
@@ -162,6 +172,15 @@ def _told(number: str, line: LineItem, digits: int) -> dict[str, Json]:
         "document": number, "line": line.line, "description": line.description, "quantity": str(line.quantity), "price": str(line.price),
         "amount": decimal_text(line.amount, digits),
     }  # fmt: skip
+
+
+def _without_always(told: object) -> object:
+    """An explanation from a book in force on one day: its rates are named without a day, since each holds on all of them."""
+    if isinstance(told, dict):
+        return {name: _without_always(each) for name, each in told.items()}
+    if isinstance(told, list):
+        return [_without_always(each) for each in told]
+    return told.removesuffix(f"@{ALWAYS}") if isinstance(told, str) else told
 
 
 def _change(now: Side, change: Change) -> dict[str, Any]:

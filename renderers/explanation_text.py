@@ -256,9 +256,12 @@ def _across(told: Told) -> Iterator[str]:
     yield f"  amount       {across['amount']} {told['currency']}   difference {_signed(across['difference'])}"
     yield ""
     changed = [*across["changes"], *across["activity"]]
-    yield "  changed between:" if changed else "  nothing that bears on this line changed between"
+    if across["at"]:
+        yield "  what is otherwise:" if changed else f"  nothing that bears on this line is otherwise on {across['at']}"
+    else:
+        yield "  changed between:" if changed else "  nothing that bears on this line changed between"
     for each in across["changes"]:
-        yield from _change(each)
+        yield from _change(each, across["at"])
     for each in across["activity"]:
         by = f"   by {each['by']}" if each["by"] else ""
         reason = f"   {each['reason']}" if each["reason"] else ""
@@ -272,11 +275,14 @@ def _across(told: Told) -> Iterator[str]:
         yield "  not corrected by any issued document"
 
 
-def _change(change: Told) -> Iterator[str]:
+def _change(change: Told, day: str | None) -> Iterator[str]:
     place = change["after"] or change["before"]
     why = f"   {change['reason']}; approval: {change['approved']}" if change["reason"] else f"   approval: {change['approved']}"
     yield f"    {change['what']} {change['id']}   {place}{why}"
     for each in change["stretches"][:3]:
+        if day is not None:
+            yield f"      in force on {day}: {each['after'] or 'nothing'} instead of {each['before'] or 'nothing'}"
+            continue
         days = f"from {each['start'] or 'ever'}" + (f" to {each['end']}" if each["end"] else "")
         yield f"      {each['before'] or 'nothing'} -> {each['after'] or 'nothing'}   {days}"
     if change["retroactive"]:

@@ -148,3 +148,23 @@ def test_an_account_that_the_other_knowledge_lacks_has_no_lines_there(tmp_path: 
     (folder / "rates" / "accounts" / "acme.yaml").unlink()
     rewrite(folder, ROWS[2:])
     assert explain(folder, LINE, "--known-at", "now")["across"]["lines"] == []
+
+
+def test_on_a_day_only_what_bears_on_the_line_is_otherwise(crossed: Path) -> None:
+    """The line is of 70.00, before 15 October: on the 20th 72.55 is in force instead, on the 1st nothing else."""
+    head = git(crossed, "rev-parse", "HEAD")
+    there = ("--rules-at", head, "--activity-at", "1")
+    across = explain(crossed, LINE, *there, "--at", "2026-10-20")["across"]
+    assert across["lines"][0]["prices"][0]["base"]["rate"] == "geo-base:NYC/RN"  # of no day: it holds on all of them
+    [change] = across["changes"]
+    assert (change["id"], [(each["start"], each["before"], each["after"]) for each in change["stretches"]]) == (
+        "geo-base:NYC/RN", [("2024-01-01", "70.00", "72.55")],
+    )  # fmt: skip
+    text = run(crossed, "explain", LINE, *there, "--at", "2026-10-20")
+    assert "what is otherwise:\n    price geo-base:NYC/RN " in text
+    assert "in force on 2026-10-20: 72.55 instead of 70.00\n" in text
+    assert "1970" not in text
+    opening = git(crossed, "rev-list", "--max-parents=0", "HEAD")
+    same = ("--rules-at", opening, "--activity-at", "1", "--at", "2026-10-01")
+    assert explain(crossed, LINE, *same)["across"]["changes"] == []
+    assert "nothing that bears on this line is otherwise on 2026-10-01" in run(crossed, "explain", LINE, *same)
