@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.corrections import corrections_since
+from commands.corrections import made_again
 from commands.opened import Opened, Place, open_place, open_workspace, place_of, previews, rule_files
 from commands.sealed import versions
 from commands.terminal import progress, refuse
@@ -128,14 +128,11 @@ def _look_at_invoices(group: _Made, book: RuleBook, preview: Preview, keys: froz
 def _look_at_corrections(group: _Made, opened: Opened, preview: Preview, keys: frozenset[Key], looked: _Looked) -> None:
     """What a correction takes back was touched by what made it, and what it bills anew by what made the rows of its own replay."""
     from engine.blame import corrected, touched
-    from engine.correcting import standing_before
     from engine.problems import InforceError
     from engine.replay import draft_number
 
-    first = group.documents[0]
     try:
-        there = standing_before(opened.archive, first.period, first.run, {each.account for each in group.documents})
-        made = {each.number: each.invoice for each in corrections_since(opened, there, preview)}
+        made = made_again(opened, preview, group.documents)
     except InforceError as error:
         looked.left_out.extend(f"{each.number}: {str(error).splitlines()[0]}" for each in group.documents)
         return

@@ -9,10 +9,23 @@ from commands.opened import Opened, book_of
 from engine.knowledge import Knowledge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.archived import ArchivedDocument
     from engine.correcting import Rows, Standing
     from engine.corrections import Correction
+    from engine.invoice import Invoice
     from engine.pipeline import Preview
     from engine.ratebook.book import RuleBook
+
+
+def made_again(opened: Opened, preview: Preview, documents: Sequence[ArchivedDocument]) -> dict[str, Invoice]:
+    """The corrections of a run once more, by their numbers: what puts right documents that stood as issued before it."""
+    from engine.correcting import standing_before
+
+    first = documents[0]
+    there = standing_before(opened.archive, first.period, first.run, {each.account for each in documents})
+    return {each.number: each.invoice for each in corrections_since(opened, there, preview)}
 
 
 def corrections_since(opened: Opened, there: Standing, preview: Preview) -> tuple[Correction, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commands.corrections import made_again
 from commands.opened import AsOf, Opened, Place, open_place, open_workspace, place_of, previews, rule_files
 from commands.sealed import versions
 from commands.terminal import working
@@ -63,7 +64,7 @@ def _line(place: Place, document: ArchivedDocument, line: int) -> _Explained:
         "versions": document.seal["versions"], "missing": list(missing),
     }  # fmt: skip
     if said:
-        told |= {"document": document.number, "line": line, **said}
+        told |= {"document": document.number, "line": line, "body_sha256": document.body, **said}
     return _Explained({**told, "made_with": made_with}, side, preview.period, (number, there), (document.number, line))
 
 
@@ -76,8 +77,11 @@ def _made_again(place: Place, document: ArchivedDocument) -> tuple[Opened, Previ
     opened = open_place(place, known)
     with working("making the document again"):
         (preview,) = previews(opened, [parse_period(document.period_text)], (), (document.account,), inside=True)
-    if not document.corrects:
-        prove(document, bodies(preview), missing, dict(versions(pdf=False)))
+        if document.corrects:
+            made = {number: each.body_sha256() for number, each in made_again(opened, preview, [document]).items()}
+        else:
+            made = bodies(preview)
+    prove(document, made, missing, dict(versions(pdf=False)))
     return opened, preview, missing
 
 

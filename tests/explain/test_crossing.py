@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.archived import find_document
+from engine.store.archive import FolderArchive
 from tests.explain.checker import check
 from tests.explain.histories import commit, edit, explain, git, make, rewrite, run
 from tests.workspaces import completed
@@ -107,6 +109,7 @@ def test_lines_of_a_correction_explain_themselves(crossed: Path) -> None:
         "DRAFT-acme-2026-10-C1", "rebill", {"invoice": "DRAFT-acme-2026-10", "line": 1},
     )  # fmt: skip
     assert check(rebill) * 100 == 120700
+    assert rebill["body_sha256"] == find_document(FolderArchive(crossed / "archive"), "DRAFT-acme-2026-10-C1").body
 
 
 def test_lines_of_one_text_and_two_prices_are_told_together(tmp_path: Path) -> None:
@@ -168,3 +171,22 @@ def test_on_a_day_only_what_bears_on_the_line_is_otherwise(crossed: Path) -> Non
     same = ("--rules-at", opening, "--activity-at", "1", "--at", "2026-10-01")
     assert explain(crossed, LINE, *same)["across"]["changes"] == []
     assert "nothing that bears on this line is otherwise on 2026-10-01" in run(crossed, "explain", LINE, *same)
+
+
+def test_a_correction_that_is_not_made_again_is_not_explained(tmp_path: Path) -> None:
+    """The rebill is of another book than the manifest says, so nothing that is told of it could be relied on."""
+    folder = make(tmp_path / "w", ROWS)
+    run(folder, "replay", "2026-10", "--issue")
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 70.00", "2024-01-01: 71.00")
+    commit(folder, "Review of New York")
+    run(folder, "correct", "2026-10", "--issue")
+    run(folder, "explain", "DRAFT-acme-2026-10-C1#2")
+    for manifest in (folder / "archive" / "runs" / "2026-10").iterdir():
+        text = manifest.read_text()
+        if "-C1" in text:
+            manifest.write_text(
+                text.replace(git(folder, "rev-parse", "HEAD"), git(folder, "rev-list", "--max-parents=0", "HEAD"))
+            )
+    said = run(folder, "explain", "DRAFT-acme-2026-10-C1#2", code=1)
+    assert "made again from commit" in said
+    assert "the document is not made" in said
