@@ -142,12 +142,12 @@ def _look_at_corrections(group: _Made, opened: Opened, preview: Preview, keys: f
     }
     found = touched(opened.book, preview, keys, {number for number, _ in lines})
     anew = [(lines[each.document, each.line], each) for each in found]
+    before = {(each.document, each.line): each for each in looked.touched}
     for number in proved:
         others = {line.corrects[0] for line in made[number].lines if line.corrects is not None} - looked.numbers
         if others:
             looked.left_out.append(f"{number}: it corrects {', '.join(sorted(others))}, which is not looked at")
             continue
-        before = {(each.document, each.line): each for each in looked.touched}
         looked.touched.extend(corrected(number, made[number].lines, before, anew))
         looked.add(number, made[number])
 
