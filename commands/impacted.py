@@ -130,12 +130,7 @@ def _context(space: Workspace, refs: str | None, before: RuleBook, after: RuleBo
         day=asked.day or (effective_day(found.difference, asked.past[-1].end) if asked.past else None),
         lines=lines,
         authors=tuple(sorted({each.author for each in commits})),
-        prices={
-            each.id: str(each.value)
-            for book in (before, after)
-            for account in book.accounts.values()
-            for each in account.overrides
-        },
+        prices={each.id: str(each.value) for book in (before, after) for each in book.overrides()},
     )
 
 

@@ -83,9 +83,8 @@ def entries_of(book: RuleBook) -> Iterator[Entry]:
             account = row.key.get("account") or (book.sites[row.key["site"]].account if "site" in row.key else "")
             for price in row.prices:
                 yield Entry(f"the price {row.id}", price.start, price.provenance, price.source, account)
-    for who in book.accounts.values():
-        for override in who.overrides:
-            yield Entry(f"override {override.id}", override.start, override.provenance, override.source, who.account)
+    for override in book.overrides():
+        yield Entry(f"override {override.id}", override.start, override.provenance, override.source, override.account)
     levels = [("the default terms", book.default_terms)]
     levels += [(f"the terms of account {each.account}", each.terms) for each in book.accounts.values()]
     levels += [(f"the terms of site {each.site}", each.terms) for each in book.sites.values()]

@@ -6,7 +6,7 @@ Durations are whole seconds. Nothing here computes; the loader builds it, rating
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -679,6 +679,19 @@ class RuleBook:
     taxes: Taxes | None = None
     caps: tuple[Cap, ...] = ()
     examples: tuple[WorkedBill, ...] = ()
+
+    def overrides(self) -> Iterator[Override]:
+        """Every override, account by account."""
+        for account in self.accounts.values():
+            yield from account.overrides
+
+    def terms_entries(self) -> Iterator[TermsEntry]:
+        """Every entry of dated terms: the defaults, then those of each account and of its sites."""
+        yield from self.default_terms
+        for account in self.accounts.values():
+            yield from account.terms
+            for site in account.sites:
+                yield from site.terms
 
     def terms_on(self, site: str, day: date) -> dict[str, TermValue]:
         """The terms of a site on a day: default, then account, then site, each level's entries in date order."""

@@ -31,7 +31,6 @@ from engine.ratebook.book import (
 )
 from engine.ratebook.build_formulas import declared_inputs
 from engine.ratebook.build_rules import AS_WORKED
-from engine.ratebook.crossings import overrides
 from engine.ratebook.slots import holds
 from engine.ratebook.stretches import DAY_WIDTH, Stretch, Stretches
 from engine.ratebook.ties import can_meet
@@ -242,7 +241,7 @@ class Charges:
         tables = {table for _, table in self.reads}
         rows = (row for name in tables if "item" in self.book.tables[name].key for row in self.book.tables[name].rows.values())
         found = {row.key["item"] for row in rows}
-        found |= {each.item for each in overrides(self.book) if each.table in tables and each.item is not None}
+        found |= {each.item for each in self.book.overrides() if each.table in tables and each.item is not None}
         found |= {str(value) for rule in self.rules for each in rule.when if each.column == "item" for value in each.values}
         return found | {item for fee in self.book.assembly.fees for item in fee.of}
 

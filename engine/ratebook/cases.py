@@ -20,7 +20,6 @@ from engine.money import Decimals
 from engine.problems import Problem
 from engine.ratebook.book import ActivityColumn, ActivityKind, Condition, Policy, Rule, RuleBook
 from engine.ratebook.conditions import LENGTHS, PLACES
-from engine.ratebook.crossings import entries
 from engine.ratebook.examples import defaults_of
 from engine.ratebook.slots import WINDOW_LIKE, compile_slot, holds
 from engine.ratebook.stretches import first_day
@@ -246,7 +245,7 @@ class Cases:
             return list(declared.choices)
         if declared.type == "yes-no":
             return [False, True]
-        return list(dict.fromkeys(entry.values[name] for entry in entries(self.book) if name in entry.values))
+        return list(dict.fromkeys(entry.values[name] for entry in self.book.terms_entries() if name in entry.values))
 
     def _can_be_empty(self, column: str) -> bool:
         """Whether a row can have nothing in a column."""

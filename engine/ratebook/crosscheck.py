@@ -65,11 +65,8 @@ def checked_book(files: Mapping[str, bytes], book: RuleBook, warnings: Iterable[
     uncompiled = _uncompiled(book)
     problems += [uncompiled] if uncompiled is not None else run_examples(book)
     prices = sum(len(row.prices) for table in book.tables.values() for row in table.rows.values())
-    return Checked(tuple(problems), tuple(gaps(book)), prices + _agreed(book), _examples(book))
-
-
-def _agreed(book: RuleBook) -> int:
-    return sum(len(account.overrides) for account in book.accounts.values())
+    agreed = len(list(book.overrides()))
+    return Checked(tuple(problems), tuple(gaps(book)), prices + agreed, _examples(book))
 
 
 def _examples(book: RuleBook) -> int:

@@ -12,12 +12,10 @@ from engine.ratebook.book import (
     ActivityKind,
     FormulaInput,
     Item,
-    Override,
     Premium,
     RateTable,
     RuleBook,
     Site,
-    TermsEntry,
     Window,
 )  # fmt: skip
 from engine.ratebook.build_formulas import check_bounds, fits
@@ -133,7 +131,7 @@ def _check_given(book: RuleBook, premium: Premium, declared: FormulaInput, found
     elif given.form == "rate":
         _check_overrides(book, given.name, premium.premium, declared, found)
     elif given.form == "term":
-        for entry in entries(book):
+        for entry in book.terms_entries():
             value = entry.values.get(given.name)
             if isinstance(value, Decimals) and not fits(value, declared):
                 said = f"{value} is not between {declared.at_least} and {declared.at_most} with {declared.digits} digits"
@@ -143,7 +141,7 @@ def _check_given(book: RuleBook, premium: Premium, declared: FormulaInput, found
 
 
 def _check_overrides(book: RuleBook, table: str, premium: str | None, declared: FormulaInput, found: Findings) -> None:
-    for override in overrides(book):
+    for override in book.overrides():
         if override.table == table and (premium is None or override.premium in (None, premium)):
             check_bounds(override.value, declared, override.source, found)
 
@@ -164,17 +162,3 @@ def _check_activity_from(book: RuleBook, found: Findings) -> None:
     if book.accumulators and book.calendar.activity_from is None:
         said = "accumulators look back, and the calendar does not say from which day on activity is complete"
         found.add("R059", book.calendar.source, said, "Add `activity-from:` with that day")
-
-
-def overrides(book: RuleBook) -> Iterable[Override]:
-    """Every override of the book."""
-    return (override for account in book.accounts.values() for override in account.overrides)
-
-
-def entries(book: RuleBook) -> Iterable[TermsEntry]:
-    """Every entry of dated terms: the defaults, those of accounts and those of sites."""
-    yield from book.default_terms
-    for account in book.accounts.values():
-        yield from account.terms
-        for site in account.sites:
-            yield from site.terms

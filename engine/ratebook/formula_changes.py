@@ -122,12 +122,7 @@ def _read(book: RuleBook, premium: Premium, name: str) -> list[Decimals]:
     if given.form == "number":
         return [given.number] if given.number is not None else []
     if given.form == "term":
-        entries = [
-            *book.default_terms,
-            *(e for a in book.accounts.values() for e in a.terms),
-            *(e for s in book.sites.values() for e in s.terms),
-        ]
-        return _some(value for entry in entries if isinstance(value := entry.values.get(given.name), Decimals))
+        return _some(value for entry in book.terms_entries() if isinstance(value := entry.values.get(given.name), Decimals))
     if given.form == "rate":
         rows = [
             row for row in book.tables[given.name].rows.values() if row.key.get("premium", premium.premium) == premium.premium

@@ -24,11 +24,11 @@ def with_shields(changes: Sequence[Change], books: Books) -> list[Change]:
 def shields(change: Change, books: Books) -> tuple[Shield, ...]:
     """The overrides that stand instead of a changed price on some of its days, in the book before and after."""
     table = change.id.partition(":")[0]
-    kept = {(each.id, each.start, each.end) for each in _overrides(books.both[0])}
+    kept = {(each.id, each.start, each.end) for each in books.both[0].overrides()}
     key = _key(change.id, table, books.both)
     geo_sites = books.sites_of_geo(key["geo"]) if "geo" in key else books.sites
     found = []
-    for each in _overrides(books.both[1]):
+    for each in books.both[1].overrides():
         if each.table != table or (each.id, each.start, each.end) not in kept:
             continue
         if any(
@@ -40,10 +40,6 @@ def shields(change: Change, books: Books) -> tuple[Shield, ...]:
         if sites and days is not None:
             found.append(Shield(each.id, tuple(sorted(sites)), *days, each.source))
     return tuple(sorted(found, key=lambda shield: (shield.by, shield.start or date.min)))
-
-
-def _overrides(book: RuleBook) -> Iterable[Override]:
-    return (override for account in book.accounts.values() for override in account.overrides)
 
 
 def _key(id_: str, table: str, both: Iterable[RuleBook]) -> Mapping[str, str]:

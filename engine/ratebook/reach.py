@@ -574,12 +574,11 @@ def _scopes(books: Iterable[RuleBook]) -> frozenset[str]:
         for each in book.accumulators.values():
             if each.measure == "amount":
                 continue
-            levels = (book.default_terms, *(a.terms for a in book.accounts.values()), *(s.terms for s in book.sites.values()))
             term = each.scope.term
             said = (
                 [each.scope.value]
                 if term is None
-                else [e.values.get(term) for level in levels for e in level if term in e.values]
+                else [entry.values[term] for entry in book.terms_entries() if term in entry.values]
             )
             found |= {str(value) for value in said}
     return frozenset(found)

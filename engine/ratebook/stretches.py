@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from engine.dates import FOREVER
 from engine.ratebook.book import Override, Price, RateRow, RateTable, RuleBook, Site
-from engine.ratebook.crossings import overrides
 
 DAY_WIDTH = len("2026-10-03")  # a price stands at its day
 
@@ -35,7 +34,7 @@ class Stretches:
         self.book = book
         self.first_day = first_day(book)
         self._agreed: dict[tuple[str, str, str | None, str | None], list[Override]] = defaultdict(list)
-        for override in overrides(book):
+        for override in book.overrides():
             self._agreed[override.account, override.table, override.site, override.item].append(override)
 
     def begins(self, site: Site) -> date:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from engine.dates import FOREVER
 from engine.problems import Problem, Source
 from engine.ratebook.book import ENGINE_TERMS, Override, RateRow, RateTable, RuleBook, Site
-from engine.ratebook.crossings import overrides
 from engine.ratebook.models import Figure
 from engine.ratebook.stretches import Stretches, days_text, holes, merged, tables_read
 
@@ -21,7 +20,7 @@ _SHOWN_MAX = 3
 def unused(book: RuleBook) -> Iterator[Problem]:
     """Everything that could be taken out of the book without moving an amount."""
     stretches, read = Stretches(book), tables_read(book)
-    for override in overrides(book):
+    for override in book.overrides():
         problem = _override(stretches, override, read)
         if problem is not None:
             yield problem
@@ -192,7 +191,7 @@ def _names(book: RuleBook, read: Mapping[str, set[str]]) -> Iterator[Problem]:
 def _never_priced(book: RuleBook) -> Iterator[Problem]:
     """Items whose table has no row of theirs, nor anybody an override."""
     rows = {(name, row.key["item"]) for name, table in book.tables.items() if "item" in table.key for row in table.rows.values()}
-    agreed = {(each.table, each.item) for each in overrides(book)}
+    agreed = {(each.table, each.item) for each in book.overrides()}
     for item in book.items.values():
         known = {(item.table, item.item), (item.table, None)} & agreed or (item.table, item.item) in rows
         if item.table and "item" in book.tables[item.table].key and not known:
