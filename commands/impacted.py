@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from commands.terminal import progress, refuse
 from connectors.workspace import Workspace, find_workspace, read_parties
 from engine.knowledge import Knowledge, commit_at
 from engine.ratebook.history import History
-from engine.store.archive import FolderArchive
+from engine.store.archive import FolderArchive, hash_of
 
 if TYPE_CHECKING:
     from engine.impact import Asked, Impact
@@ -73,7 +72,7 @@ def asked_of(
         there = files if sequence is None else replace(opened, known=replace(opened.known, sequence=sequence)).files()
         return activity_by_kind(there, book.kinds)
 
-    present = sha256(canonical_json([[file.name, _hash_of_file(file.path)] for file in files]))
+    present = sha256(canonical_json([[file.name, hash_of(file.path)] for file in files]))
     return before, after, Asked(
         issued, open_, past, activity, lambda each: read_issued(each.number, archive.get(each.body), archive.get(each.backup)), present,
         archive if space.elsewhere is None else _Unchanged(archive), parse_day(at) if at is not None else None, full,
@@ -92,11 +91,6 @@ class _Unchanged:
 
     def keep(self, key: str, data: bytes) -> None:
         """Keeps nothing."""
-
-
-def _hash_of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _context(space: Workspace, refs: str | None, before: RuleBook, after: RuleBook, found: Impact, asked: Asked) -> Context:

@@ -13,7 +13,6 @@ import numpy as np
 
 from engine.arrays import Bools, Codes, Ints, codes, ints, share_out
 from engine.bulk.prepared import Prepared, used
-from engine.bulk.programs import PieceKind
 from engine.bulk.runs import Runs
 from engine.bulk.timeline import Marks
 from engine.bulk.worked import Parts
@@ -157,8 +156,8 @@ def shared_out(
     """The rounded quantity of each row shared over its pieces and its fill, by largest remainder."""
     place, kind, seconds = pieces
     kinds = ready.programs.kinds
-    labels = sorted({_label(each) for each in kinds})
-    rank = ints([labels.index(_label(each)) for each in kinds] or [0])
+    orders = sorted({each.order for each in kinds})
+    rank = ints([orders.index(each.order) for each in kinds] or [0])
     part, kind, seconds = _merged(runs.part[place], kind, seconds, len(kinds))
     if bool((seconds < 0).any()):
         raise UndecidedTimeError(
@@ -199,10 +198,6 @@ def _merged(part: Ints, kind: Ints, seconds: Ints, kinds: int) -> tuple[Ints, In
     sums = np.zeros(len(distinct), dtype=np.int64)
     np.add.at(sums, place, seconds)
     return distinct // max(kinds, 1), distinct % max(kinds, 1), sums
-
-
-def _label(kind: PieceKind) -> tuple[str, str, int, str]:
-    return (kind.label, kind.recipe.combine, kind.recipe.epoch, str(kind.recipe.terms))
 
 
 def quantity_unit(digits: int) -> int | None:

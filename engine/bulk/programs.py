@@ -54,6 +54,11 @@ class PieceKind:
     label: str
     refusal: str = ""
 
+    @property
+    def order(self) -> tuple[str, str, int, str]:
+        """Where such time stands among the pieces of a segment (law 4.4)."""
+        return (self.label, self.recipe.combine, self.recipe.epoch, str(self.recipe.terms))
+
     def components(self) -> tuple[Component, ...]:
         """The components that its time is charged under."""
         time = Component("worked", "+".join(self.recipe.premiums) or "base", self.recipe)

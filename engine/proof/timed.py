@@ -8,7 +8,6 @@ from datetime import date
 import numpy as np
 
 from engine.bulk.charges import BASES, ROW_SLOTS, Inside, Rated
-from engine.bulk.programs import PieceKind
 from engine.canonical import Json
 from engine.dates import day_of
 from engine.problems import InvariantError, Source
@@ -58,7 +57,7 @@ class TimedCharges:
             key = (int(parts.segment[part]), kind)
             seconds[key] = seconds.get(key, 0) + length
         pieces: list[Json] = []
-        for segment, kind in sorted(seconds, key=lambda key: (key[0], _order(kinds[key[1]]))):
+        for segment, kind in sorted(seconds, key=lambda key: (key[0], kinds[key[1]].order)):
             names = [component.name for component in kinds[kind].components()]
             made = [mine[segment, name] for name in names if (segment, name) in mine]
             numbers: list[Json] = [there[each] for each in made if each in there]
@@ -119,11 +118,6 @@ def _kept(rated: Rated) -> Inside:
     if rated.inside is None:
         raise InvariantError("the steps of this rating were not kept; this is a fault of the engine")
     return rated.inside
-
-
-def _order(kind: PieceKind) -> tuple[str, str, int, str]:
-    """The order of pieces of one segment (law 4.4)."""
-    return (kind.label, kind.recipe.combine, kind.recipe.epoch, str(kind.recipe.terms))
 
 
 def _places_of_terms(book: RuleBook, site: str, day: date) -> dict[str, Source]:

@@ -1,7 +1,7 @@
 """The archive as a folder, written whole or not at all, never changed.
 
 `objects/<sha256>` holds contents, `runs/<period>/<n>.json` manifests of runs, `activity/<n>.json` which files of activity there were at
-sequence n, and `log/<n>.json` which commit and sequence were known when.
+sequence n, and `log/<n>.json` which commit and sequence were known when. These are numbered without a gap, and each carries its own hash.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -54,17 +54,17 @@ class FolderArchive:
 
     def record(self, period: str, manifest: dict[str, Json]) -> int:
         """Adds a run to a period and returns its number, from 1."""
-        return _add(self._runs(period), {**manifest}, "run")
+        return _add(self._runs(period), manifest, "run")
 
     def last(self, period: str) -> tuple[int, dict[str, Any]] | None:
         """The number and manifest (parsed JSON) of the last run of a period."""
-        number = max(_numbers(self._runs(period)), default=0)
-        return (number, _manifest(self._runs(period) / f"{number}.json")) if number else None
+        number = len(_numbers(self._runs(period)))
+        return (number, _manifest(self._runs(period), number, "run")) if number else None
 
     def runs(self, period: str) -> tuple[tuple[int, dict[str, Any]], ...]:
         """The numbers and manifests of all runs of a period, in order."""
         folder = self._runs(period)
-        return tuple((number, _manifest(folder / f"{number}.json")) for number in sorted(_numbers(folder)))
+        return tuple((number, _manifest(folder, number, "run")) for number in _numbers(folder))
 
     def periods(self) -> tuple[str, ...]:
         """The periods that have runs, in order."""
@@ -74,23 +74,23 @@ class FolderArchive:
     def take_in(self, files: Sequence[tuple[str, Path]]) -> int:
         """Keeps files of activity (name and place) and returns their sequence: a new number, unless they are those of the last one."""
         taken = [{"name": name, "sha256": self._put_file(path)} for name, path in sorted(files)]
-        last = max(_numbers(self._sequences), default=0)
-        if last and _manifest(self._sequences / f"{last}.json")["files"] == taken:
+        last = len(_numbers(self._sequences))
+        if last and _manifest(self._sequences, last, "sequence")["files"] == taken:
             return last
         return _add(self._sequences, {"schema": "inforce.activity/1", "files": taken}, "sequence")
 
     def taken(self, sequence: int) -> tuple[Taken, ...]:
         """The files of a sequence; refuses one that the archive does not have."""
         if sequence not in _numbers(self._sequences):
-            last = max(_numbers(self._sequences), default=0)
+            last = len(_numbers(self._sequences))
             has = f"it has 1 to {last}" if last else "it has none yet; `inforce replay` takes activity in"
             raise ArchiveError(f"{self._folder}: the archive has no activity of sequence {sequence}.\nName another one: {has}.")
-        return tuple(Taken(each["name"], each["sha256"]) for each in _manifest(self._sequences / f"{sequence}.json")["files"])
+        return tuple(Taken(each["name"], each["sha256"]) for each in _manifest(self._sequences, sequence, "sequence")["files"])
 
     def path_of(self, digest: str) -> Path:
         """Where the object with that hash lies, its content proved; refuses a missing or damaged one."""
         path = self._object(digest)
-        self._prove(path, _hash_of(path), digest)
+        self._prove(path, hash_of(path), digest)
         return path
 
     def note(self, time: str, commit: str | None, sequence: int) -> None:
@@ -106,7 +106,7 @@ class FolderArchive:
     def log(self) -> tuple[Known, ...]:
         """What was known when, in order."""
         folder = self._folder / "log"
-        told = (_manifest(folder / f"{number}.json") for number in sorted(_numbers(folder)))
+        told = (_manifest(folder, number, "number") for number in _numbers(folder))
         return tuple(Known(each["number"], each["time"], each["commit"], each["sequence"]) for each in told)
 
     def kept(self, key: str) -> bytes | None:
@@ -128,14 +128,14 @@ class FolderArchive:
 
     def _put_file(self, path: Path) -> str:
         """As `put`, for a file that may be large."""
-        digest = _hash_of(path)
+        digest = hash_of(path)
         if digest is None:
             raise ArchiveError(f"{path}: there is no such file any more.\nNothing was written; begin again.")
         kept = self._object(digest)
         if not kept.exists():
             with path.open("rb") as source:
                 _write(kept, lambda file: shutil.copyfileobj(source, file, 1 << 20))
-            self._prove(kept, _hash_of(kept), digest)
+            self._prove(kept, hash_of(kept), digest)
         return digest
 
     def _prove(self, path: Path, found: str | None, digest: str) -> None:
@@ -157,29 +157,49 @@ class FolderArchive:
         return self._folder / "runs" / period
 
 
-def _numbers(folder: Path) -> list[int]:
-    return [int(each.stem) for each in folder.glob("*.json") if each.stem.isdigit()] if folder.is_dir() else []
+def _numbers(folder: Path) -> range:
+    """The numbers of the manifests in a folder, from 1; refuses a folder that lacks one."""
+    found = {int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()} if folder.is_dir() else set()
+    numbers = range(1, max(found, default=0) + 1)
+    for number in numbers:
+        path = folder / f"{number}.json"
+        if number not in found and not path.exists():  # it may have come while the folder was read
+            raise ArchiveError(f"{path}: the archive lacks this manifest, and has later ones.\nRestore it from a backup.")
+    return numbers
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _manifest(folder: Path, number: int, name: str) -> dict[str, Any]:
+    """What a manifest says; refuses one that is not as it was written."""
+    path = folder / f"{number}.json"
     try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
+        told = json.loads(path.read_bytes(), parse_float=str, parse_constant=str)  # canonical JSON has no such numbers
+        manifest: dict[str, Any] = told if isinstance(told, dict) else {}
+        as_written = manifest.pop("sha256", None) == sha256(canonical_json(manifest)) and manifest.get(name) == number
     except ValueError as error:
         raise ArchiveError(f"{path}: this is not a manifest ({error}).\nRestore it from a backup.") from error
+    if not as_written:
+        raise ArchiveError(
+            f"{path}: its content is not what its own hash and number say.\nThe file was changed or damaged; restore it from a backup."
+        )
     return manifest
 
 
-def _add(folder: Path, manifest: dict[str, Json], name: str) -> int:
+def sealed_manifest(manifest: Mapping[str, Json]) -> bytes:
+    """A manifest as it is written, with the hash of what it says."""
+    return canonical_json({**manifest, "sha256": sha256(canonical_json(manifest))}) + b"\n"
+
+
+def _add(folder: Path, manifest: Mapping[str, Json], name: str) -> int:
     """Adds a manifest that says its own number, the next one, which no other process can have taken."""
-    number = max(_numbers(folder), default=0)
+    number = len(_numbers(folder))
     while True:
         number += 1
-        data = canonical_json({**manifest, name: number}) + b"\n"
+        data = sealed_manifest({**manifest, name: number})
         if _write(folder / f"{number}.json", lambda file, data=data: file.write(data), anew=True):  # type: ignore[misc]  # bound now
             return number
 
 
-def _hash_of(path: Path) -> str | None:
+def hash_of(path: Path) -> str | None:
     """The SHA-256 of a file; None if it is not there."""
     try:
         with path.open("rb") as file:
