@@ -16,7 +16,6 @@ from engine.problems import InforceError, nearest
 from engine.ratebook.book import ActivityKind
 
 CELL_MAX = 100_000  # characters; a longer cell is a file gone wrong
-SUFFIXES = (".csv", ".ndjson", ".parquet")
 _CHUNK_ROWS = 1_000_000  # of a typed file, read at once
 
 

@@ -124,7 +124,7 @@ def knowledge_of(document: ArchivedDocument, archive: Archive, history: History 
                 raise HistoryError("the workspace is not in a git repository")
             history.resolve(commit)
         except HistoryError as error:
-            missing.append(f"commit {commit[:12]} of the rule book is gone: {str(error).splitlines()[0].rstrip('.')}")
+            missing.append(f"commit {commit[:12]} of the rule book is gone: {error.first_line.rstrip('.')}")
             commit = None
     if sequence is None:
         missing.append(f"run {document.run} of {document.period} does not know which activity it was made of")
@@ -133,7 +133,7 @@ def knowledge_of(document: ArchivedDocument, archive: Archive, history: History 
             for each in archive.taken(sequence):
                 archive.path_of(each.sha256)
         except InforceError as error:  # gone, or damaged
-            missing.append(f"the activity of sequence {sequence} is gone: {str(error).splitlines()[0].rstrip('.')}")
+            missing.append(f"the activity of sequence {sequence} is gone: {error.first_line.rstrip('.')}")
             sequence = None
     return Knowledge(commit, sequence), tuple(missing)
 
@@ -184,7 +184,3 @@ def billed_anew(document: ArchivedDocument, kept: Mapping[str, Any], preview: Pr
         f"{document.number} line {kept['line']}: replayed with the knowledge that the correction was made with, there is no such line.\n"
         f"Explain what it corrects: {kept['corrects']['invoice'] if kept['corrects'] else 'nothing'}."
     )
-
-
-def _first_line(error: InforceError) -> str:
-    return str(error).splitlines()[0].rstrip(".")

@@ -9,7 +9,7 @@ from fractions import Fraction
 from engine.impact import Impact, Section
 from engine.money import CURRENCY_DIGITS, Decimals, decimal_text, parse_decimal, rounded
 from engine.problems import InforceError
-from engine.ratebook.changes import percent_text
+from engine.ratebook.changes import rise_text
 
 _FORM = re.compile(
     r"(?:(?P<percent>[0-9]+(?:\.[0-9]+)?)%|(?:\$|(?P<currency>[A-Z]{3}) ?)?(?P<amount>[0-9]+(?:\.[0-9]+)?))", re.ASCII
@@ -91,5 +91,5 @@ def gate(text: str) -> Gate:
 
 def _told(moved: int, before: int, currency: str, months: int) -> str:
     mean = decimal_text(rounded(Fraction(moved, months)), CURRENCY_DIGITS[currency], grouped=True)
-    percent = percent_text(Fraction(before), Fraction(before + moved)) if moved else None
+    percent = rise_text(Fraction(before), Fraction(before + moved)) if moved else None
     return f"{'+' if moved > 0 else ''}{mean} {currency}{f' ({percent})' if percent else ''}"

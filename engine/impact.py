@@ -24,7 +24,7 @@ from engine.dates import Period, parse_period
 from engine.issued import IssuedDocument
 from engine.pipeline import Activity, Rows, invoices, preview_rows, read_rows
 from engine.ports import Keeping
-from engine.problems import InforceError, InvariantError
+from engine.problems import InforceError, InvariantError, shortened
 from engine.ratebook.book import RuleBook
 from engine.ratebook.changes import Change, Difference
 from engine.ratebook.difference import difference
@@ -247,12 +247,8 @@ def _forward(before: RuleBook, after: RuleBook, found: Difference, asked: Asked)
         sides = _Sides(one, two, difference(one, two), asked)
         section = _section("forward", sides, asked.past, asked, {})
     except InforceError as error:  # a rule book of one day cannot bill every month there was
-        why = str(error).split("\n")[0]
-        return (
-            Section("forward", tuple(each.name for each in asked.past), (), note=f"no estimate as of {day}: {why}", failed=True),
-            months,
-            [],
-        )
+        note = f"no estimate as of {day}: {error.first_line}"
+        return Section("forward", tuple(each.name for each in asked.past), (), note=note, failed=True), months, []
     return Section("forward", section.periods, section.documents, note=f"rules in force on {day}"), months, [sides]
 
 
@@ -384,13 +380,12 @@ def _unsound(issued: Sequence[IssuedDocument], made: Sequence[Assembled], period
     if not other:
         return ""
     last = issued[-1]
-    named = f"{', '.join(other[:3])}{f' and {len(other) - 3} more' if len(other) > 3 else ''}"
     why = (
         f"the rule book before the change is not the one of commit {(last.commit or 'none')[:12]}, with which it was last issued"
         if last.meaning != meaning
         else f"it has the same rule book as commit {(last.commit or 'none')[:12]}; the activity or the engine is another one"
     )
-    return f"the base side does not make {named} as issued{', corrections included' if corrected else ''}: {why}"
+    return f"the base side does not make {shortened(other, 3)} as issued{', corrections included' if corrected else ''}: {why}"
 
 
 # --- one document ---------------------------------------------------------------------------------------------------------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from engine.invoice import Document, Seal
 from engine.ports import Archive
-from engine.problems import InforceError
+from engine.problems import InforceError, shortened
+
+_SHOWN = 5  # accounts or periods in a message
 
 
 class IssueError(InforceError):
@@ -69,16 +71,16 @@ def check_issue(archive: Archive, period: str, start: date, end: date, made: Seq
         return True
     there = {each.number: each.body for each in before if each.period == period}
     again = {document.envelope.number for document in made if document.invoice.account in mine}
+    already = f"{period} is already issued for {shortened(sorted(mine), _SHOWN)}"
     if all(there.get(number) == bodies[number] for number in again):
         others = {document.invoice.account for document in made} - mine
         if not others:
             return False
-        raise IssueError(
-            f"{period} is already issued for {_listed(mine)}.\nIssue it for the others: {' '.join(f'--account {each}' for each in sorted(others))}."
-        )
+        raise IssueError(f"{already}.\nIssue it for the others: {' '.join(f'--account {each}' for each in sorted(others))}.")
+    theirs = [each for each in before if each.account in mine]
     raise IssueError(
-        f"{period} is already issued for {_listed(mine)} (run {max(each.run for each in before if each.account in mine)} of "
-        f"{_listed({each.period for each in before if each.account in mine})}), and the documents differ now.\n"
+        f"{already} (run {max(each.run for each in theirs)} of {shortened(sorted({each.period for each in theirs}), _SHOWN)}), "
+        f"and the documents differ now.\n"
         f"An issued invoice is never changed: `inforce correct {period}` makes the lines that put it right."
     )
 
@@ -99,8 +101,3 @@ def issued_accounts(archive: Archive, period: str) -> frozenset[str] | None:
                 return None
             found |= set(manifest["accounts"])
     return frozenset(found)
-
-
-def _listed(names: Iterable[str]) -> str:
-    some = sorted(names)
-    return ", ".join(some[:5]) + (f" and {len(some) - 5} more" if len(some) > 5 else "")

@@ -60,6 +60,13 @@ def decimal_text(units: int, digits: int, *, grouped: bool = False) -> str:
     return f"{sign}{text}.{part:0{digits}d}" if digits else f"{sign}{text}"
 
 
+def percent_text(fraction: Decimals) -> str:
+    """A fraction as a percentage, without zeros at its end: 0.035 is 3.5%."""
+    digits = max(fraction.digits - 2, 0)
+    text = str(Decimals(fraction.units * 10 ** (digits - fraction.digits + 2), digits))
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
+
+
 def rounded(value: Fraction, half: Half = "up") -> int:
     """The whole number nearest to `value`; a half goes away from zero (up), towards it (down) or to the even neighbour."""
     size = abs(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -45,6 +45,11 @@ class Problem:
 class InforceError(Exception):
     """An operation cannot go on; the message says where, what and what to do now."""
 
+    @property
+    def first_line(self) -> str:
+        """What is wrong, without what to do about it."""
+        return str(self).partition("\n")[0]
+
 
 class ProblemsFound(InforceError):
     """Files have problems; all of them are listed."""
@@ -56,6 +61,12 @@ class ProblemsFound(InforceError):
 
 class InvariantError(InforceError):
     """A figure that must agree with another one does not; nothing was written."""
+
+
+def shortened(names: Sequence[str], most: int) -> str:
+    """The first `most` of some names, and how many more there are: acme, beta and 3 more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -55,7 +55,6 @@ class Tick:
 
     y: int
     value: str
-    is_zero: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,7 @@ def months_chart(impact: Impact, currency: str) -> Chart | None:
         groups.append(Group(_TITLES[section.state], section.state, x, width, bars))
         x += width + _GAP
     ticks = tuple(
-        Tick(at(value), decimal_text(value, CURRENCY_DIGITS[currency], grouped=True), value == 0)
-        for value in range(low, high + 1, step)
+        Tick(at(value), decimal_text(value, CURRENCY_DIGITS[currency], grouped=True)) for value in range(low, high + 1, step)
     )
     said = f"Change of each month in {currency}: " + "; ".join(
         f"{NAMES[section.state]}: " + ", ".join(f"{name} {_signed(amount, currency)}" for name, amount in amounts)

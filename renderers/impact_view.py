@@ -14,8 +14,9 @@ from engine.gate import lacks_estimate
 from engine.impact import Impact, MovedDocument, Section, State
 from engine.money import CURRENCY_DIGITS, decimal_text, rounded
 from engine.problems import Source
-from engine.ratebook.changes import Change, Shield, percent_text
+from engine.ratebook.changes import Change, Shield, rise_text
 from renderers.difference_text import days, who
+from renderers.view import counted
 
 SHOWN = 10  # rows of a table; the CSV has them all
 NAMES: Mapping[State, str] = {"issued": "Issued invoices that would differ", "open": "Open period", "forward": "Forward, a month"}
@@ -65,7 +66,7 @@ class Sum:
     @property
     def percent(self) -> str:
         """By how much it rises or falls; nothing if there was nothing before."""
-        return (percent_text(Fraction(self.before), Fraction(self.after)) or "") if self.change else ""
+        return (rise_text(Fraction(self.before), Fraction(self.after)) or "") if self.change else ""
 
     def text(self, minor: int, *, signed: bool = False) -> str:
         """Some of its money, a month."""
@@ -262,7 +263,7 @@ def headline(impact: Impact, context: Context) -> str:
     """The whole report in one line, which is the status of a check, too."""
     if impact.unsound:
         count, of = len(impact.unsound), impact.checked
-        return f"UNSOUND: {count} of {_documents(of, 'issued document')} {'is' if count == 1 else 'are'} not made again as issued"
+        return f"UNSOUND: {count} of {counted(of, 'issued document')} {'is' if count == 1 else 'are'} not made again as issued"
     issued, opened, forward = impact.sections
     said = [_moved(impact, forward, "a month forward")]
     if lacks_estimate(impact) or not forward.periods:
@@ -305,11 +306,7 @@ def section_note(impact: Impact, section: Section) -> str:
         return section.note or (f"nothing in reach in {periods_text(section.periods)}" if section.periods else "there is none")
     there = len(section.documents)
     others = f", {section.out_of_reach} out of reach" if section.out_of_reach else ""
-    return f"{periods_text(section.periods)}: {len(section.moved)} of {_documents(there)} in reach differ{others}"
-
-
-def _documents(count: int, word: str = "document") -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    return f"{periods_text(section.periods)}: {len(section.moved)} of {counted(there, 'document')} in reach differ{others}"
 
 
 def computed(impact: Impact, context: Context) -> list[str]:
@@ -317,9 +314,9 @@ def computed(impact: Impact, context: Context) -> list[str]:
     same = impact.checked - len(impact.unsound)
     told = [
         f"Before: {context.before}. After: {context.after}. Both with the same engine, on the same activity.",
-        f"Issued and in reach of the change: {_documents(impact.checked)}. Made again with the rule book before it, "
+        f"Issued and in reach of the change: {counted(impact.checked, 'document')}. Made again with the rule book before it, "
         f"{same} of {impact.checked} are what was issued, byte for byte.",
-        f"Only prices were looked up anew for {_documents(impact.repriced)}; rated from activity: {_documents(impact.rated)}.",
+        f"Only prices were looked up anew for {counted(impact.repriced, 'document')}; rated from activity: {counted(impact.rated, 'document')}.",
         "The three sums are never added up: the first is corrected on later invoices, the second is not billed yet, "
         "the third is an estimate.",
     ]

@@ -12,7 +12,7 @@ import polars as pl
 from engine.bulk.assembled import Assembled, taxed_on
 from engine.canonical import Json, canonical_json
 from engine.invoice import LineItem
-from engine.money import decimal_text
+from engine.money import decimal_text, percent_text
 from engine.pipeline import Preview
 from engine.problems import InforceError, Source
 from engine.proof.behind import Key
@@ -22,7 +22,6 @@ from engine.proof.timed import TimedCharges
 from engine.ratebook.book import RuleBook
 from engine.ratebook.models import Exemption, Figure, TaxClass
 from engine.ratebook.resolver import Decision
-from engine.steps.tax import percent_text
 
 Row: TypeAlias = Mapping[str, Any]  # Any: cells of several types
 

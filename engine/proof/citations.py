@@ -26,8 +26,7 @@ class Citations:
         if name not in self._texts:
             last = len(lines) if source.column == 1 else _last_of(lines, first)
             self._texts[name] = "\n".join(lines[first - 1 : last])
-        approved = " ".join(text for text in (provenance.by, provenance.on, provenance.ref) if text)
-        self._says.setdefault(name, {})[of] = {"reason": provenance.reason, "approved": approved or "not recorded"}
+        self._says.setdefault(name, {})[of] = {"reason": provenance.reason, "approved": provenance.approved or "not recorded"}
         return name
 
     def canonical(self) -> dict[str, Json]:

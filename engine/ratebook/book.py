@@ -31,6 +31,11 @@ class Provenance:
     ref: str = ""
     retroactive: str = ""
 
+    @property
+    def approved(self) -> str:
+        """Who approved it, when and where that is written, as one text; nothing if nobody did."""
+        return " ".join(text for text in (self.by, self.on, self.ref) if text)
+
 
 UNKNOWN_PROVENANCE = Provenance()
 

@@ -31,7 +31,7 @@ class Stretch:
     def percent(self) -> str | None:
         """By how much a figure rises or falls, as +3.8%: exact, rounded to a tenth (or to its first digit, if that comes later)."""
         before, after = _figure(self.before), _figure(self.after)
-        return None if before is None or after is None else percent_text(before, after)
+        return None if before is None or after is None else rise_text(before, after)
 
     def canonical(self) -> dict[str, Json]:
         """The stretch as canonical JSON."""
@@ -209,7 +209,7 @@ class Difference:
         return {"schema": SCHEMA, "changes": [each.canonical() for each in self.changes]}
 
 
-def percent_text(before: Fraction, after: Fraction) -> str | None:
+def rise_text(before: Fraction, after: Fraction) -> str | None:
     """By how much a figure rises or falls, as +3.8%: exact, rounded to a tenth (or to its first digit, if that comes later); None from 0."""
     if not before:
         return None

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from engine.dates import FOREVER, duration_text
-from engine.money import Decimals
+from engine.money import Decimals, percent_text
 from engine.problems import Source
 from engine.ratebook.book import (
     UNKNOWN_PROVENANCE,
@@ -35,7 +35,7 @@ from engine.ratebook.book import (
 )  # fmt: skip
 from engine.ratebook.meaning import fields_told, form_of, row_text, told
 from engine.ratebook.models import Assembly, Coupon, Exemption, Fee, Share, Taxes
-from engine.ratebook.words import field_name, field_words, figure_words, percent_text, price_words, term_words, words
+from engine.ratebook.words import field_name, field_words, figure_words, price_words, term_words, words
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,9 +215,7 @@ def _with_documents(late: Sequence[_Late], past: Past, asked: Reviewed) -> Itera
     try:
         moved = past.moved()
     except InforceError as error:
-        said = (
-            f"this change reaches days that have been billed, and the money it moves cannot be told: {str(error).splitlines()[0]}"
-        )
+        said = f"this change reaches days that have been billed, and the money it moves cannot be told: {error.first_line}"
         yield Problem("R030", late[0].source, said, "Correct that first; `inforce impact` says more")
         return
     groups: dict[tuple[bool, str, frozenset[str]], list[_Late]] = {}

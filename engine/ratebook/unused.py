@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.dates import FOREVER
-from engine.problems import Problem, Source
+from engine.problems import Problem, Source, shortened
 from engine.ratebook.book import ENGINE_TERMS, Override, RateRow, RateTable, RuleBook, Site
 from engine.ratebook.models import Figure
 from engine.ratebook.stretches import Stretches, days_text, holes, merged, tables_read
@@ -143,7 +143,7 @@ def _unread(table: RateTable, column: str, names: set[str]) -> Iterator[Problem]
     if not rows:
         return
     count = sum(len(each) for each in rows.values())
-    shown = ", ".join(sorted(rows)[:_SHOWN_MAX]) + (f" and {len(rows) - _SHOWN_MAX} more" if len(rows) > _SHOWN_MAX else "")
+    shown = shortened(sorted(rows), _SHOWN_MAX)
     why = {
         "geo": f"no site ever has the geo {shown}",
         "item": f"{shown} takes its price from another table",

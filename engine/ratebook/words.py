@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from engine.dates import DAY_SECONDS, FOREVER, WEEKDAYS, day_of, duration_text
-from engine.money import Decimals
+from engine.money import Decimals, percent_text
 from engine.ratebook.book import (
     NO_DEDUCTION,
     Band,
@@ -50,13 +50,6 @@ def field_words(name: str, value: object) -> str:
 def field_name(name: str) -> str:
     """The name of a field as it stands in files."""
     return name.replace("_", "-")
-
-
-def percent_text(fraction: Decimals) -> str:
-    """A fraction as a percentage: 0.035 is 3.5%."""
-    digits = max(fraction.digits - 2, 0)
-    text = str(Decimals(fraction.units * 10 ** (digits - fraction.digits + 2), digits))
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
 def clock_text(seconds: int) -> str:

@@ -19,7 +19,7 @@ from engine.canonical import sha256
 from engine.dates import Period
 from engine.invoice import BACKUP_COLUMNS, BackupHash, Invoice, LineItem, reading_order
 from engine.money import CURRENCY_DIGITS, Decimals, decimal_text
-from engine.problems import InvariantError
+from engine.problems import InvariantError, shortened
 from engine.ratebook.book import RuleBook
 
 _KEYS = ("account", "split", "section", "item", "text", "unit", "digits", "price", "price_digits", "origin", "refs", "tax")
@@ -155,9 +155,7 @@ def _listed(entries: pl.DataFrame, group: Ints) -> Mapping[int, str]:
     )
     found = {}
     for row in told.group_by("group").agg(pl.col("listed").unique().sort()).iter_rows(named=True):
-        values = row["listed"]
-        more = f" and {len(values) - _LISTED_MAX} more" if len(values) > _LISTED_MAX else ""
-        found[int(row["group"])] = ", ".join(values[:_LISTED_MAX]) + more
+        found[int(row["group"])] = shortened(row["listed"], _LISTED_MAX)
     return found
 
 

@@ -11,8 +11,7 @@ from engine.bulk.assembled import Assembled, MadeLine, nothing_yet, taxed_on, wi
 from engine.canonical import sha256
 from engine.dates import Period
 from engine.invoice import BackupHash, Invoice, LineItem
-from engine.money import CURRENCY_DIGITS, Decimals, decimal_text, parse_decimal, rounded, shares
-from engine.problems import InforceError
+from engine.money import CURRENCY_DIGITS, Decimals, decimal_text, parse_decimal, percent_text, rounded, shares
 from engine.ratebook.book import RuleBook, TermValue
 from engine.ratebook.models import Coupon, Figure, Limit, PercentFee
 
@@ -20,10 +19,6 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _BASES = ("rated", "window", "derived")  # lines from elsewhere and corrections are the base of nothing
 Earlier = Callable[[date, date], Sequence[LineItem]]
 _Left = dict[int, int]  # what coupons have left of a line, by its number
-
-
-class DeriveError(InforceError):
-    """A derived line cannot be computed; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +258,7 @@ def _charged(where: _Account, invoices: list[Assembled], fee: PercentFee) -> lis
         return invoices
     item = where.book.items[fee.item]
     sign = -1 if fee.direction == "deduct" else 1
-    text = fee.description.format_map({"name": item.name, "percent": _percent_text(percent)})
+    text = fee.description.format_map({"name": item.name, "percent": percent_text(percent)})
     if fee.base == "invoice" or len(invoices) == 1:
         return [
             _part_of(
@@ -297,13 +292,3 @@ def _over_splits(
         )  # fmt: skip
         found.append(with_line(each, made))
     return found
-
-
-def _percent_text(percent: Decimals) -> str:
-    hundred = (
-        Decimals(percent.units, percent.digits - 2)
-        if percent.digits >= 2
-        else Decimals(percent.units * 10 ** (2 - percent.digits), 0)
-    )
-    text = str(hundred)
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from engine.bulk.assembled import Assembled, taxed_on
 from engine.invoice import LineItem, TaxTotal
-from engine.money import Decimals, rounded, shares
+from engine.money import Decimals, percent_text, rounded, shares
 from engine.problems import InforceError
 from engine.ratebook.book import RuleBook
 from engine.ratebook.models import TaxClass, Taxes
@@ -102,12 +102,3 @@ def _totals(taxes: Taxes, parts: list[_Part]) -> tuple[tuple[TaxTotal, ...], lis
 def _with_tax(line: LineItem, parts: list[tuple[_Part, int]]) -> LineItem:
     rate = " + ".join(part.category[2] for part, _ in parts)
     return replace(line, tax_rate=rate, tax=sum(tax for _, tax in parts))
-
-
-def percent_text(rate: Decimals) -> str:
-    """A fraction as a percentage: 0.2 is 20%."""
-    exact = rate.fraction() * 100
-    if exact.denominator == 1:
-        return f"{exact.numerator}%"
-    text = str(Decimals(rate.units, rate.digits - 2))
-    return f"{text.rstrip('0').rstrip('.')}%"

@@ -10,7 +10,7 @@ import pytest
 
 from engine.gate import gate
 from engine.impact import Impact, Section
-from engine.ratebook.changes import percent_text
+from engine.ratebook.changes import rise_text
 from renderers.impact import render_impact
 from renderers.impact_view import NOTHING, Sum, headline, is_silent, periods_text
 from tests.impact.reports import MONTHS, document, price, report, sample, section, told
@@ -176,4 +176,4 @@ def test_months_that_follow_each_other_are_a_span(names: tuple[str, ...], words:
 
 
 def test_a_percentage_of_what_was_below_zero_rises_with_the_figure() -> None:
-    assert percent_text(Fraction(-10), Fraction(-5)) == "+50.0%"
+    assert rise_text(Fraction(-10), Fraction(-5)) == "+50.0%"
