@@ -19,6 +19,7 @@ def sealed(opened: Opened, preview: Preview, files: Sequence[Path], *, pdf: bool
     from engine.replay import seal
 
     known, state = opened.known, opened.state
+    opened.archive.log()  # read before anything is kept: `note` adds to it when all is, and a damaged one would stop it there
     sequence = known.sequence
     if sequence is None and known.day is None:
         sequence = opened.archive.take_in([(file.name, file.path) for file in opened.files(files)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,45 @@ def test_the_log_grows_only_when_something_else_is_known(archive: FolderArchive)
     assert [(each.number, each.time, each.commit, each.sequence) for each in archive.log()] == [
         (1, "t1", "c1", 1), (2, "t3", "c1", 2), (3, "t4", None, 2), (4, "t5", "c1", 2),
     ]  # fmt: skip
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "another number": lambda data: data.replace(b'"sequence":1', b'"sequence":2'),
+    "a fraction": lambda data: data.replace(b'"sequence":1', b'"sequence":1.0'),
+    "a member gone": lambda data: data.replace(b'"time":', b'"tine":'),
+    "another hash": lambda data: data.replace(b'"sha256":"', b'"sha256":"0'),
+    "half of it": lambda data: data[: len(data) // 2],
+    "nothing": lambda _: b"",
+    "a list": lambda _: b"[]",
+    "no text": lambda _: b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_manifest_that_is_not_as_it_was_written_is_refused(archive: FolderArchive, tmp_path: Path, damage: str) -> None:
+    archive.note("2026-11-05T09:00:00Z", "c1", 1)
+    path = tmp_path / "archive" / "log" / "1.json"
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(ArchiveError, match=r"log/1\.json: .*\n?.*[Rr]estore it from a backup"):
+        archive.log()
+
+
+def test_a_manifest_in_the_place_of_another_is_refused(archive: FolderArchive, tmp_path: Path) -> None:
+    first, second = (archive.record("2026-10", {"n": n}) for n in (1, 2))
+    runs = tmp_path / "archive" / "runs" / "2026-10"
+    (runs / f"{second}.json").write_bytes((runs / f"{first}.json").read_bytes())
+    with pytest.raises(ArchiveError, match="not what its own hash and number say"):
+        archive.last("2026-10")
+
+
+def test_a_manifest_that_is_missing_between_others_is_refused(archive: FolderArchive, tmp_path: Path) -> None:
+    """What was issued by a run that is gone would be issued a second time."""
+    for n in (1, 2):
+        archive.record("2026-10", {"n": n})
+    (tmp_path / "archive" / "runs" / "2026-10" / "1.json").unlink()
+    for asked in (lambda: archive.runs("2026-10"), lambda: archive.last("2026-10"), lambda: archive.record("2026-10", {"n": 3})):
+        with pytest.raises(ArchiveError, match=r"1\.json: the archive lacks this manifest"):
+            asked()
 
 
 def test_two_writers_never_share_a_number(archive: FolderArchive) -> None:

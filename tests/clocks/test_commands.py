@@ -129,3 +129,13 @@ def test_a_clock_that_was_set_back_keeps_the_order(folder: Path) -> None:
     replay(folder, "2026-10", now="2026-11-01T00:00:00Z")
     log = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "archive" / "log").iterdir())]
     assert [(each["number"], each["time"][:10]) for each in log] == [(1, "2026-11-05"), (2, "2026-11-01")]
+
+
+def test_with_a_damaged_log_nothing_is_issued(folder: Path) -> None:
+    """What is known is noted when all is kept; a log that cannot be read is found before."""
+    replay(folder, "2026-10")
+    log = folder / "archive" / "log" / "1.json"
+    log.write_bytes(log.read_bytes().replace(b'"sequence"', b'"sequense"'))
+    code, _, said = replay(folder, "2026-10", "--issue")
+    assert (code, "log/1.json: its content is not what its own hash" in said) == (1, True), said
+    assert len(list((folder / "archive" / "runs" / "2026-10").iterdir())) == 1

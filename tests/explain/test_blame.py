@@ -14,7 +14,7 @@ from engine.blame_entries import Key, NoEntryError, entries_named, entries_of, w
 from engine.ratebook.book import RuleBook
 from tests.explain.histories import commit, edit, make, run
 from tests.explain.previews import Month, agency, example, explained
-from tests.workspaces import completed, inforce, make_workspace
+from tests.workspaces import completed, inforce, make_workspace, reseal
 
 Hits = dict[Key, dict[tuple[str, int], set[int]]]  # for each entry the places of the rows it touched, by line
 
@@ -274,9 +274,7 @@ def test_a_correction_that_cannot_be_made_again_is_left_out(tmp_path: Path) -> N
     commit(folder, "Another price")
     run(folder, "correct", "2026-10", "--issue")
     [manifest] = [each for each in (folder / "archive" / "runs" / "2026-10").iterdir() if "-C1" in each.read_text()]
-    told = json.loads(manifest.read_text())
-    told["seal"]["sequence"] = 99
-    manifest.write_text(json.dumps(told))
+    reseal(manifest, '"sequence":1', '"sequence":99')
     (folder / "activity" / "shifts.csv").write_text((folder / "activity" / "shifts.csv").read_text().replace("T15:00", "T16:00"))
     done = inforce("blame", "geo-base:NYC/RN@2024-01-01", "-w", folder, "--json")
     assert done.returncode == 3

@@ -10,7 +10,7 @@ from engine.archived import find_document
 from engine.store.archive import FolderArchive
 from tests.explain.checker import check
 from tests.explain.histories import commit, edit, explain, git, make, rewrite, run
-from tests.workspaces import completed
+from tests.workspaces import completed, reseal
 
 LINE = "DRAFT-acme-2026-10#1"
 ROWS = [
@@ -182,11 +182,8 @@ def test_a_correction_that_is_not_made_again_is_not_explained(tmp_path: Path) ->
     run(folder, "correct", "2026-10", "--issue")
     run(folder, "explain", "DRAFT-acme-2026-10-C1#2")
     for manifest in (folder / "archive" / "runs" / "2026-10").iterdir():
-        text = manifest.read_text()
-        if "-C1" in text:
-            manifest.write_text(
-                text.replace(git(folder, "rev-parse", "HEAD"), git(folder, "rev-list", "--max-parents=0", "HEAD"))
-            )
+        if "-C1" in manifest.read_text():
+            reseal(manifest, git(folder, "rev-parse", "HEAD"), git(folder, "rev-list", "--max-parents=0", "HEAD"))
     said = run(folder, "explain", "DRAFT-acme-2026-10-C1#2", code=1)
     assert "made again from commit" in said
     assert "the document is not made" in said

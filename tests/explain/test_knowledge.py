@@ -9,7 +9,7 @@ import pytest
 
 from engine.canonical import sha256
 from tests.explain.histories import commit, edit, explain, git, make, rewrite, run
-from tests.workspaces import completed
+from tests.workspaces import completed, reseal
 
 LINE = "DRAFT-acme-2026-10#1"
 ROWS = [completed("a", "2026-10-06T07:00", "2026-10-06T15:00"), completed("b", "2026-10-07T07:00", "2026-10-07T15:00")]
@@ -102,7 +102,7 @@ def test_a_body_that_is_not_made_again_is_not_explained(folder: Path) -> None:
     body = manifest.read_text().split('"body":"')[1][:64]
     other = (objects / body).read_bytes().replace(b'"quantity":"15.00"', b'"quantity":"15.50"')
     (objects / sha256(other)).write_bytes(other)
-    manifest.write_text(manifest.read_text().replace(body, sha256(other)))
+    reseal(manifest, body, sha256(other))
     said = run(folder, "explain", LINE, code=1)
     assert f"has body {body[:12]}, not {sha256(other)[:12]}" in said
     assert "this is a fault of the engine" in said

@@ -12,7 +12,7 @@ import pytest
 
 from engine.canonical import sha256
 from tests.clocks.repositories import committed, git, repository, repriced
-from tests.workspaces import inforce
+from tests.workspaces import inforce, reseal
 
 NUMBER = "DRAFT-acme-2026-10"
 
@@ -59,7 +59,7 @@ def test_a_proof_is_checked_against_the_archive(workspace: Path, tmp_path: Path)
     assert "2 rows of activity, the seal and the body are those of the archive" in checked.stdout
 
     for manifest in (workspace / "archive" / "runs" / "2026-10").iterdir():
-        manifest.write_text(manifest.read_text().replace('"semantics":1', '"semantics":2'))
+        reseal(manifest, '"semantics":1', '"semantics":2')
     other = inforce("prove", NUMBER, "-w", workspace, "--check", pack)
     assert other.returncode == 1
     assert "the seal of the pack is" in other.stderr
