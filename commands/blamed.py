@@ -95,17 +95,17 @@ def _groups(place: Place, documents: Iterable[ArchivedDocument]) -> list[_Made]:
     for each in documents:
         known, missing = knowledge_of(each, place.archive, place.history)
         run = each.run if each.corrects else None
-        made = groups.setdefault((each.period, known, missing, run), _Made(each.period_text, known, missing, run))
+        made = groups.setdefault((each.period, known, missing, run), _Made(each.period, known, missing, run))
         made.documents.append(each)
     return list(groups.values())
 
 
 def _look(group: _Made, opened: Opened, keys: frozenset[Key], looked: _Looked) -> None:
     """Makes documents again and looks at their charges."""
-    from engine.dates import parse_period
+    from engine.dates import period_named
 
     accounts = sorted({each.account for each in group.documents} & opened.book.accounts.keys())
-    (preview,) = previews(opened, [parse_period(group.period)], (), accounts, inside=True)
+    (preview,) = previews(opened, [period_named(group.period)], (), accounts, inside=True)
     if group.corrects is None:
         _look_at_invoices(group, opened.book, preview, keys, looked)
     else:

@@ -71,12 +71,12 @@ def _line(place: Place, document: ArchivedDocument, line: int) -> _Explained:
 def _made_again(place: Place, document: ArchivedDocument) -> tuple[Opened, Preview, tuple[str, ...]]:
     """The period of a document with the knowledge it was made with, as far as that is there, and what is missing of it."""
     from engine.archived import bodies, knowledge_of, prove
-    from engine.dates import parse_period
+    from engine.dates import period_named
 
     known, missing = knowledge_of(document, place.archive, place.history)
     opened = open_place(place, known)
     with working("making the document again"):
-        (preview,) = previews(opened, [parse_period(document.period_text)], (), (document.account,), inside=True)
+        (preview,) = previews(opened, [period_named(document.period)], (), (document.account,), inside=True)
         if document.corrects:
             made = {number: each.body_sha256() for number, each in made_again(opened, preview, [document]).items()}
         else:

@@ -75,7 +75,7 @@ def checked_pack(folder: Path, number: str | None, path: Path) -> Proved:
 def _pack(folder: Path, number: str, found: ProvedRun, pdf: Path) -> bytes:
     """The pack that proves a document, which is made once more and must be what the archive has."""
     from connectors.workspace import read_parties
-    from engine.dates import parse_period
+    from engine.dates import period_named
     from engine.proof.arithmetic import ProofError
     from engine.proof.files import Rules, prove
     from engine.replay import documents
@@ -86,7 +86,7 @@ def _pack(folder: Path, number: str, found: ProvedRun, pdf: Path) -> bytes:
     history = opened.history
     if history is None:
         refuse(f"{opened.space.folder} is not in a git repository, so commit {commit} cannot be read")
-    (preview,) = previews(opened, [parse_period(found.period.replace("-to-", ".."))], (), (found.account,), inside=True)
+    (preview,) = previews(opened, [period_named(found.period)], (), (found.account,), inside=True)
     made = {each.envelope.number: each for each in documents(preview, read_parties(opened.space.folder))}
     if number not in made or made[number].invoice.body_sha256() != found.body:
         what = "is not made" if number not in made else f"has body {made[number].invoice.body_sha256()}, not {found.body}"

@@ -55,11 +55,6 @@ class ArchivedDocument:
         sequence: int | None = self.seal.get("sequence")
         return sequence
 
-    @property
-    def period_text(self) -> str:
-        """Its period as commands read it."""
-        return self.period.replace("-to-", "..")
-
 
 def find_document(archive: Archive, number: str) -> ArchivedDocument:
     """The issued document of a number, or that of the newest run; refuses a number that no run has, with the nearest ones."""

@@ -69,6 +69,16 @@ class Concern:
     workers: frozenset[str]
 
 
+def first_dated(served: date, rows: Iterable[pl.DataFrame]) -> date:
+    """The first day on which activity can be dated that was served from a day on; a later piece can lie on the day after that."""
+    return served - timedelta(days=int(any((each["segment"] > 0).any() for each in rows)))
+
+
+def row_ids(rows: Iterable[pl.DataFrame]) -> frozenset[RowId]:
+    """The rows of activity that backup rows are of."""
+    return frozenset(row for each in rows for row in each.select("kind", "source", "id").iter_rows())
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """The commits that made a change, who wrote them, and who approved them by their trailers."""

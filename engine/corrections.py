@@ -6,17 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from fractions import Fraction
 
 import numpy as np
 import polars as pl
 
 from engine.arrays import ints
-from engine.bulk.assembled import Assembled, canonical_text
+from engine.bulk.assembled import MADE, Assembled, canonical_text
 from engine.bulk.issued_invoice import IssuedInvoice
 from engine.canonical import sha256
-from engine.causes import Cause, Causes, Concern, RowId, words
+from engine.causes import Cause, Causes, Concern, RowId, first_dated, row_ids, words
 from engine.dates import Period
 from engine.invoice import BackupHash, Document, Invoice, LineItem, TaxTotal
 from engine.money import HALVES, parse_decimal, shares
@@ -26,7 +25,6 @@ from engine.replay import Parties, draft_envelope, worker_names
 from engine.steps.check import check_document
 
 _BASE_LINE = re.compile(r"line [0-9]+")  # how backup rows of lines that are made of others name those
-_MADE = ("fee:", "coupon:", "window:")  # how components of lines without activity of their own begin
 Place = tuple[str, int]  # number of a document, line
 
 
@@ -317,19 +315,16 @@ def _as_is(line: _Line, number: int, compared: _Compared) -> pl.DataFrame:
 
 
 def _row_ids(lines: Iterable[_Line]) -> frozenset[RowId]:
-    return frozenset(row for line in lines for row in line.rows.select("kind", "source", "id").iter_rows())
+    return row_ids(line.rows for line in lines)
 
 
 def _concern(group: _Group, account: str, period: Period) -> Concern:
     every = [*group.reversed, *group.billed]
     first = every[0].item
-    early = any(
-        (line.rows["segment"] > 0).any() for line in every
-    )  # a later piece can lie on the day after the one that dates its row
+    served = min(line.item.service_from for line in every)
     return Concern(
-        account, first.section, first.item, min(line.item.service_from for line in every) - timedelta(days=int(early)),
-        max(line.item.service_to for line in every), period.start, period.end,
-        _is_made(group),
+        account, first.section, first.item, first_dated(served, [line.rows for line in every]),
+        max(line.item.service_to for line in every), period.start, period.end, _is_made(group),
         _row_ids(group.reversed), _row_ids(group.billed), frozenset(name for line in every for name in line.rows["worker"] if name),
     )  # fmt: skip
 
@@ -338,7 +333,7 @@ def _is_made(group: _Group) -> bool:
     """Whether lines follow from others: made of them, or given another share of a tax that is rounded for all of them."""
     sides = (Counter(_figures(line.item)[:3] for line in side) for side in (group.reversed, group.billed))
     components = {name for line in (*group.reversed, *group.billed) for name in line.rows["component"]}
-    return any(name.startswith(_MADE) for name in components) or next(sides) == next(sides)
+    return any(name.startswith(MADE) for name in components) or next(sides) == next(sides)
 
 
 def _told(group: _Group, lines: tuple[int, ...], why: tuple[Cause, ...]) -> Corrected:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 import polars as pl
 
-from engine.bulk.assembled import Assembled
+from engine.bulk.assembled import MADE, Assembled
 from engine.canonical import Json
-from engine.causes import Concern, Moved, RowId, bears_on, moved_rows, reaches
+from engine.causes import Concern, Moved, bears_on, first_dated, moved_rows, reaches, row_ids
 from engine.crossing_on_day import bearing
 from engine.explain import Explainer
+from engine.explain_rules import NOT_RECORDED, why
 from engine.invoice import LineItem
 from engine.knowledge import Knowledge
 from engine.money import CURRENCY_DIGITS, decimal_text
@@ -27,7 +27,6 @@ from engine.ratebook.difference import difference
 from engine.ratebook.in_force import ALWAYS
 from engine.ratebook.reach import Books
 
-_MADE = ("fee:", "coupon:", "window:")  # how components of lines without activity of their own begin
 Place = tuple[str, int]  # a document and a line
 Found = tuple[str, LineItem, Assembled]  # a line under the other knowledge, with its document
 Rows = Mapping[str, "pl.DataFrame | Callable[[], Iterable[pl.DataFrame]]"]
@@ -58,8 +57,8 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
     of_key = [found for found in others if found[1].key == mine.key]
     beside = [each for each in document.invoice.lines if each.key == mine.key] if place == kept else []
     together, same = _moved_lines(mine, beside, of_key)
-    left = _ids(rows) - frozenset(row for _, each, assembled in of_key for row in _ids(_rows(assembled, each.line)))
-    moved_to = [found for found in others if left & _ids(_rows(found[2], found[1].line)) and not _is_made(rows)]
+    left = row_ids([rows]) - row_ids(_rows(assembled, each.line) for _, each, assembled in of_key)
+    moved_to = [found for found in others if left & row_ids([_rows(found[2], found[1].line)]) and not _is_made(rows)]
     concern = _concern(document, mine, rows, [_rows(assembled, each.line) for _, each, assembled in same])
     lines = [now.explainer.line(number, each.line) for number, each, _ in same]
     changes = [each for each in difference(then.book, now.book).changes if reaches(each.reach, concern)]
@@ -145,24 +144,17 @@ def _rows(assembled: Assembled, line: int) -> pl.DataFrame:
     return assembled.backup.filter(pl.col("line") == line)
 
 
-def _ids(rows: pl.DataFrame) -> frozenset[RowId]:
-    return frozenset(rows.select("kind", "source", "id").iter_rows())
-
-
 def _is_made(rows: pl.DataFrame) -> bool:
-    return any(name.startswith(_MADE) for name in rows["component"])
+    return any(name.startswith(MADE) for name in rows["component"])
 
 
 def _concern(document: Assembled, line: LineItem, rows: pl.DataFrame, others: Sequence[pl.DataFrame]) -> Concern:
     invoice = document.invoice
     days = [day for each in (rows, *others) for day in each["service_day"]]
-    early = any(
-        (each["segment"] > 0).any() for each in (rows, *others)
-    )  # a later piece can lie on the day after the one that dates its row
     return Concern(
-        invoice.account, line.section, line.item, line.service_from - timedelta(days=int(early)),
+        invoice.account, line.section, line.item, first_dated(line.service_from, [rows, *others]),
         max([line.service_to, *(line.service_to.fromisoformat(day) for day in days)]), invoice.start, invoice.end, _is_made(rows),
-        _ids(rows), frozenset(row for each in others for row in _ids(each)),
+        row_ids([rows]), row_ids(others),
         frozenset(name for each in (rows, *others) for name in each["worker"] if name),
     )  # fmt: skip
 
@@ -186,11 +178,10 @@ def _without_always(told: object) -> object:
 def _change(now: Side, change: Change) -> dict[str, Any]:
     """A change of the rule book, with the commit that made it; which commit removed an entry is not looked for."""
     place = change.after
-    origin = now.origins.of(str(place)) if place is not None else {"commit": None, "approval": "not recorded"}
+    origin = now.origins.of(str(place)) if place is not None else {"commit": None, "approval": NOT_RECORDED}
     provenance = change.provenance
-    approved = " ".join(text for text in (provenance.by, provenance.on, provenance.ref) if text)
     return {
-        **change.canonical(), "retroactive": provenance.retroactive, "reason": provenance.reason, "approved": approved or "not recorded", **origin,
+        **change.canonical(), "retroactive": provenance.retroactive, **why(provenance), **origin,
         "origin": now.origins.commit_told(str(origin["commit"])) if origin.get("commit") else None,
     }  # fmt: skip
 

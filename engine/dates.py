@@ -107,6 +107,11 @@ def parse_period(text: str) -> Period:
     return Period(start, end, f"{start}-to-{end}")
 
 
+def period_named(name: str) -> Period:
+    """The period that has this name."""
+    return parse_period(name.replace("-to-", ".."))
+
+
 def parse_periods(text: str) -> tuple[Period, ...]:
     """One period, or the months of a range that names months (2024-10..2026-09, both in)."""
     first, dots, last = text.partition("..")

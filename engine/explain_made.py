@@ -13,7 +13,7 @@ import polars as pl
 
 from engine.bulk.assembled import Assembled
 from engine.canonical import Json
-from engine.explain_rules import step, sum_text, term_told
+from engine.explain_rules import number_text, step, sum_text, term_told
 from engine.invoice import Invoice, LineItem
 from engine.money import Decimals, decimal_text, rounded
 from engine.problems import InvariantError, Source
@@ -82,7 +82,7 @@ class MadeTelling:
         quantity = Fraction(cells["quantity"])
         sign = "0 - " if line.quantity.units < 0 else ""
         lowered = amount.fraction() - abs(quantity) * (-1 if amount.units < 0 else 1)
-        less = f" - {_text(lowered, invoice.digits)}" if lowered else ""  # by earlier coupons
+        less = f" - {number_text(lowered, invoice.digits)}" if lowered else ""  # by earlier coupons
         said = f"({amount}{less})" if sign and (less or amount.units < 0) else f"{amount}{less}"
         yield step("quantity", f"{sign}{said}", cells["quantity"])
         yield step("price", str(line.price), cells["price"])
@@ -128,8 +128,8 @@ class MadeTelling:
         if counted != here and cells["id"].split(":")[1] >= str(invoice.start):
             raise InvariantError(f"{line.description}: its lines come to {here}, not {counted}; this is a fault of the engine")
         amounts = [decimal_text(amount, digits) for amount in mine]
-        earlier = [_text(counted - here, digits)] if counted != here else []
-        said = _text(counted, digits)
+        earlier = [number_text(counted - here, digits)] if counted != here else []
+        said = number_text(counted, digits)
         yield step("counted", sum_text([*amounts, *earlier]), said)
         yield step("quantity", str(line.quantity), str(line.quantity))
         yield step("price", f"{figure} - {said}" if up else f"{said} - {figure}", str(line.price))
@@ -139,10 +139,12 @@ class MadeTelling:
         limit, over, digits = self._figure(figure or Figure()).fraction(), line.price.fraction(), invoice.digits
         amounts = [decimal_text(each.amount, digits) for each in invoice.lines if each.line < line.line]
         net = sum(map(Fraction, amounts), Fraction(0))
-        said = _text(net, digits)
+        said = number_text(net, digits)
         yield step("charged before this line", sum_text(amounts), said)
         yield step("quantity", str(line.quantity), str(line.quantity))
-        reached = f"{_text(over + limit - net, digits)} + {said} - {_text(limit, digits)}"  # in earlier periods, and here
+        reached = (
+            f"{number_text(over + limit - net, digits)} + {said} - {number_text(limit, digits)}"  # in earlier periods, and here
+        )
         yield step("price", said if over == net else reached, str(line.price))
 
     def _figure(self, figure: Figure) -> Decimals:
@@ -158,7 +160,3 @@ class MadeTelling:
 def _fee_row(assembled: Assembled, fee: str) -> Mapping[str, Any] | None:
     rows = assembled.backup.filter((pl.col("component") == f"fee:{fee}") & pl.col("id").str.contains(" of "))
     return rows.row(0, named=True) if len(rows) else None
-
-
-def _text(value: Fraction, digits: int) -> str:
-    return decimal_text(int(value * 10**digits), digits)

@@ -16,7 +16,7 @@ from engine.bulk.measured_rating import MeasuredRated, Point
 from engine.bulk.recurring import cycle_with
 from engine.canonical import Json
 from engine.dates import day_of
-from engine.explain_rules import decision_told, rate_told, step, term_told
+from engine.explain_rules import decision_told, number_text, rate_told, step, term_told
 from engine.money import CURRENCY_DIGITS, Decimals, Half, decimal_text, rounded
 from engine.ratebook.book import RuleBook
 from engine.ratebook.models import Scheme
@@ -179,7 +179,7 @@ class _Steps:
             size, sign = value.removeprefix("-"), "-" if value.startswith("-") else ""
             stepped = f"{first} + up(max({size} * {scale} - {first}, 0) / {scheme.then}) * {scheme.then}"
             made = _stepped(Fraction(size), scheme, scale)
-            value = sign + _text(made, digits)
+            value = sign + number_text(made, digits)
             steps.append(step("in steps", f"{sign}({stepped}) / {scale}", value))
         if kind.unit != table.unit:
             made_digits, half = book.rounding.quantity[table.unit]
@@ -337,10 +337,6 @@ def _rounded(value: Fraction, digits: int, half: Half) -> Decimals:
     return Decimals(rounded(value * 10**digits, half), digits)
 
 
-def _text(value: Fraction, digits: int) -> str:
-    return decimal_text(int(value * 10**digits), digits)
-
-
 def _plain_text(value: Fraction) -> str:
     return str(value) if value.denominator == 1 else f"{value.numerator} / {value.denominator}"
 
@@ -351,4 +347,4 @@ def _negative(value: str) -> str:
 
 def _sum_back(before: str, after: str) -> str:
     digits = len(after.partition(".")[2])
-    return f"({_text(Fraction(after) - Fraction(before), digits)})"
+    return f"({number_text(Fraction(after) - Fraction(before), digits)})"

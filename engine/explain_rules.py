@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from fractions import Fraction
 
 from engine.bulk.pricing import Rate
 from engine.canonical import Json
-from engine.money import Half
+from engine.money import Half, decimal_text
 from engine.ratebook.book import UNKNOWN_PROVENANCE, Provenance, RuleBook, TermValue
 from engine.ratebook.resolver import Decision
 from engine.ratebook.words import term_words
@@ -91,8 +92,12 @@ def rate_told(rate: Rate) -> dict[str, Json]:
 
 def why(provenance: Provenance) -> dict[str, Json]:
     """The reason and the approval that an entry gives for itself."""
-    approved = " ".join(text for text in (provenance.by, provenance.on, provenance.ref) if text)
-    return {"reason": provenance.reason, "approved": approved or NOT_RECORDED}
+    return {"reason": provenance.reason, "approved": provenance.approved or NOT_RECORDED}
+
+
+def number_text(value: Fraction, digits: int) -> str:
+    """A number that has at most so many digits."""
+    return decimal_text(int(value * 10**digits), digits)
 
 
 def sum_text(values: Sequence[str]) -> str:

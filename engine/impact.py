@@ -15,7 +15,7 @@ from typing import Literal
 import polars as pl
 
 from engine import __version__
-from engine.bulk.assembled import Assembled
+from engine.bulk.assembled import MADE, Assembled
 from engine.bulk.issued_invoice import IssuedInvoice
 from engine.bulk.repricing import read_stored, repriced, stored, with_recipes
 from engine.canonical import Json, canonical_json, sha256
@@ -418,13 +418,9 @@ def _by_change(before: Assembled | None, after: Assembled | None, changes: Seque
         account = there.invoice.account
         moved = pl.concat(signed).group_by(_ROW).agg(pl.col("amount").sum()).filter(pl.col("amount") != 0)
         rows = moved.group_by("component", "section", "item", "service_day").agg(pl.col("amount").sum())
-        made = rows["component"].str.contains(r"^(fee|coupon|window|limit|cap):").to_list()
-        for (_, section, item, day, amount), follows in zip(rows.iter_rows(), made, strict=True):
-            names = (
-                []
-                if follows
-                else [each.id for each in changes if each.reach.holds(account, section, item, date.fromisoformat(day))]
-            )
+        for component, section, item, day, amount in rows.iter_rows():
+            reaching = () if component.startswith(MADE) else changes
+            names = [each.id for each in reaching if each.reach.holds(account, section, item, date.fromisoformat(day))]
             found[_SEVERAL.join(sorted(names)) or FOLLOWS] += amount
     nets = [
         0 if side is None else side.invoice.total - sum(line.amount for line in side.invoice.lines) for side in (before, after)

@@ -9,7 +9,7 @@ from datetime import date
 from fractions import Fraction
 from itertools import groupby, pairwise
 
-from engine.dates import Period, parse_period
+from engine.dates import Period, period_named
 from engine.gate import lacks_estimate
 from engine.impact import Impact, MovedDocument, Section, State
 from engine.money import CURRENCY_DIGITS, decimal_text, rounded
@@ -208,7 +208,7 @@ def _holds(shield: Shield, section: Section, day: date | None) -> bool:
     if section.state == "forward":
         spans = [] if day is None else [Period(day, date.fromordinal(day.toordinal() + 1), str(day))]
     else:
-        spans = [parse_period(name.replace("-to-", "..")) for name in section.periods]
+        spans = [period_named(name) for name in section.periods]
     return any(
         (shield.start is None or shield.start < span.end) and (shield.end is None or span.start < shield.end) for span in spans
     )

@@ -38,6 +38,9 @@ class Assembled:
         return canonical_text(self.backup)
 
 
+MADE = ("fee:", "coupon:", "window:")  # how components of lines begin that are made of others or of a window
+
+
 @dataclass(frozen=True, slots=True)
 class MadeLine:
     """A line that is made of other lines or of a window: `rows` are its backup rows as (id, note, quantity, price, amount)."""

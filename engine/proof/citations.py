@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.canonical import Json
+from engine.explain_rules import why
 from engine.problems import InvariantError, Source
 from engine.ratebook.book import UNKNOWN_PROVENANCE, Provenance
 
@@ -26,7 +27,7 @@ class Citations:
         if name not in self._texts:
             last = len(lines) if source.column == 1 else _last_of(lines, first)
             self._texts[name] = "\n".join(lines[first - 1 : last])
-        self._says.setdefault(name, {})[of] = {"reason": provenance.reason, "approved": provenance.approved or "not recorded"}
+        self._says.setdefault(name, {})[of] = why(provenance)
         return name
 
     def canonical(self) -> dict[str, Json]:
