@@ -37,7 +37,7 @@ from engine.steps.rate import Rater
 State = Literal["issued", "open", "forward"]
 FOLLOWS = "fees, coupons and limits that follow"
 TAX = "tax"
-_SEVERAL = " + "
+SEVERAL = " + "  # between the changes that moved an amount together
 _PAST_MONTHS = 3
 
 
@@ -421,7 +421,7 @@ def _by_change(before: Assembled | None, after: Assembled | None, changes: Seque
         for component, section, item, day, amount in rows.iter_rows():
             reaching = () if component.startswith(MADE) else changes
             names = [each.id for each in reaching if each.reach.holds(account, section, item, date.fromisoformat(day))]
-            found[_SEVERAL.join(sorted(names)) or FOLLOWS] += amount
+            found[SEVERAL.join(sorted(names)) or FOLLOWS] += amount
     nets = [
         0 if side is None else side.invoice.total - sum(line.amount for line in side.invoice.lines) for side in (before, after)
     ]

@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from engine.impact import FOLLOWS, TAX, Impact, MovedDocument, Section
+from engine.impact import FOLLOWS, SEVERAL, TAX, Impact, MovedDocument, Section
 from engine.problems import Source
 from engine.ratebook.book import UNKNOWN_PROVENANCE, RuleBook
 from engine.ratebook.changes import Change, Difference, Reach, Shield, Stretch
 
 HIDDEN = "(not shown)"
 _FIGURE = re.compile(r"[-+]?[0-9][0-9.,]*%?( [A-Z]{3})?|([0-9]+(h|min|d|s) ?)+|yes|no|none", re.ASCII)
-_SEVERAL = " + "
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def _veiled(names: frozenset[str] | None, veil: Veil) -> frozenset[str] | None:
 
 
 def _cause(name: str, veil: Veil) -> str:
-    return name if name in (FOLLOWS, TAX) else _SEVERAL.join(map(veil.id, name.split(_SEVERAL)))
+    return name if name in (FOLLOWS, TAX) else SEVERAL.join(map(veil.id, name.split(SEVERAL)))
 
 
 def _numbers(impact: Impact, veil: Veil) -> dict[str, str]:

@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 
 from engine.dates import Period, period_named
 from engine.gate import lacks_estimate
-from engine.impact import Impact, MovedDocument, Section, State
+from engine.impact import SEVERAL, Impact, MovedDocument, Section, State
 from engine.money import CURRENCY_DIGITS, decimal_text, rounded
 from engine.problems import Source
 from engine.ratebook.changes import Change, Shield, rise_text
@@ -174,7 +174,7 @@ def rows(impact: Impact, section: Section, context: Context) -> Rows:
 
 def cause_of(name: str, amount: int, known: Mapping[str, Change]) -> Cause:
     """The changes that a name in a document's account of its change stands for."""
-    ids = [name] if name in known else name.split(" + ")
+    ids = [name] if name in known else name.split(SEVERAL)
     changes = tuple(known[each] for each in ids if each in known)
     return Cause(changes, "" if len(changes) == len(ids) else name, amount)
 
