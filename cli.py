@@ -75,6 +75,12 @@ ArchiveOption = Annotated[
     typer.Option("--archive", metavar="DIR", help="The archive, if it is not in the workspace.", exists=True, file_okay=False),
 ]
 AtOption = Annotated[str | None, typer.Option("--at", metavar="DAY", help="The rules in force on this day, for all activity.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write the documents into this folder.", file_okay=False)
+]
+FilesOption = Annotated[
+    list[FileFormat] | None, typer.Option("--format", "-f", help="Only these files (repeatable; default: all).")
+]
 
 
 def main() -> None:
@@ -195,12 +201,8 @@ def replay(
     rules_at: RulesAtOption = None,
     activity_at: ActivityAtOption = None,
     at: AtOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write the documents into this folder.", file_okay=False)
-    ] = None,
-    formats: Annotated[
-        list[FileFormat] | None, typer.Option("--format", "-f", help="Only these files (repeatable; default: all).")
-    ] = None,
+    out: OutOption = None,
+    formats: FilesOption = None,
     issue: Annotated[
         bool, typer.Option("--issue", help="Mark the documents as issued: from now on they are corrected, never changed.")
     ] = False,
@@ -421,12 +423,8 @@ def correct(
     known_at: KnownAtOption = None,
     rules_at: RulesAtOption = None,
     activity_at: ActivityAtOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write the documents into this folder.", file_okay=False)
-    ] = None,
-    formats: Annotated[
-        list[FileFormat] | None, typer.Option("--format", "-f", help="Only these files (repeatable; default: all).")
-    ] = None,
+    out: OutOption = None,
+    formats: FilesOption = None,
     issue: Annotated[bool, typer.Option("--issue", help="Keep the corrections in the archive, as issued.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the corrections as JSON.")] = False,
 ) -> None:

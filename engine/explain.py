@@ -28,11 +28,6 @@ class NotFoundError(InforceError):
     """There is no such document or line."""
 
 
-def explain_line(book: RuleBook, preview: Preview, number: str, line: int) -> dict[str, Json]:
-    """The derivation of one line: its figures, how its prices were made, and each row of activity behind it."""
-    return Explainer(book, preview).line(number, line)
-
-
 class Explainer:
     """Explains the lines of one preview that was made with its steps kept."""
 

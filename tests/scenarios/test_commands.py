@@ -175,7 +175,7 @@ def test_every_line_explains_itself_and_the_steps_multiply_out(workspace: Path) 
     from connectors.files import named_files, read_activity
     from connectors.workspace import find_workspace
     from engine.dates import parse_period
-    from engine.explain import explain_line
+    from engine.explain import Explainer
     from engine.pipeline import preview
     from engine.ratebook.build import build
     from engine.ratebook.files import read_workspace_files
@@ -184,10 +184,11 @@ def test_every_line_explains_itself_and_the_steps_multiply_out(workspace: Path) 
     space, book = find_workspace(workspace), build(read_workspace_files(workspace))
     raw = read_activity(named_files(space.activity_files(), workspace), book.kinds["shift"])
     found = preview(Rater(book), {"shift": raw}, parse_period("2026-10"), inside=True)
+    explainer = Explainer(book, found)
     for path in sorted((workspace / "out").glob("DRAFT-*.json")):
         document = json.loads(path.read_bytes())
         for line in document["body"]["lines"]:
-            told: Any = json.loads(json.dumps(explain_line(book, found, document["envelope"]["number"], line["line"])))
+            told: Any = json.loads(json.dumps(explainer.line(document["envelope"]["number"], line["line"])))
             assert told["body_sha256"] == document["body_sha256"]
             assert Fraction(told["amount"]) * 100 == line["amount"]
             assert sum(Fraction(row["quantity"]) for row in told["rows"]) * Fraction(told["price"]) == Fraction(told["exact"])
@@ -195,7 +196,7 @@ def test_every_line_explains_itself_and_the_steps_multiply_out(workspace: Path) 
             assert all(Fraction(row["quantity"]) * Fraction(row["price"]) == Fraction(row["exact"]) for row in told["rows"])
             assert {made_by_hand(price) for price in told["prices"]} == {Fraction(told["price"])}
     as_json = json.loads(inforce("explain", "DRAFT-beta-2026-10#1", "-w", workspace, "--json").stdout)
-    for name, value in json.loads(json.dumps(explain_line(book, found, "DRAFT-beta-2026-10", 1))).items():
+    for name, value in json.loads(json.dumps(explainer.line("DRAFT-beta-2026-10", 1))).items():
         if name not in ("prices", "rows", "rounding"):  # there, commits stand beside places
             assert as_json[name] == value
 
