@@ -41,9 +41,9 @@ def problems_in(files: Mapping[str, bytes]) -> tuple[RuleBook | None, list[Probl
     build_approvals(forms["approvals"], found, files)
     calendar, rounding, items, lines = (the_one(forms[kind], kind, found) for kind in ("calendar", "rounding", "items", "lines"))
     premium_form = the_one(forms["premiums"], "premiums", found) if forms["premiums"] else None
-    tables = build_tables(forms["rate-table"], found)
     by_time = any(form.says("rated-by", "time") == "time" for form in forms["activity"])
     terms, default_terms = build_terms(forms["terms"], found, by_time=by_time)
+    tables = build_tables(forms["rate-table"], terms, found)
     formulas = build_formulas(forms["formula"], found)
     premiums = build_premiums(premium_form, formulas, tables, terms, found)
     known_items = build_items(items, tables, found) if items is not None else {}

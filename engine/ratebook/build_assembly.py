@@ -8,7 +8,7 @@ from datetime import date
 from engine.dates import FOREVER, parse_day
 from engine.money import Decimals, parse_decimal
 from engine.ratebook.book import Item, TermDeclaration
-from engine.ratebook.build_models import percentage
+from engine.ratebook.build_models import percentage, term_of
 from engine.ratebook.build_rules import check_template
 from engine.ratebook.forms import Findings, Node
 from engine.ratebook.models import (
@@ -143,15 +143,7 @@ def build_assembly(
 def _figure(node: Node, terms: Mapping[str, TermDeclaration], kind: str, found: Findings) -> Figure:
     if not node.is_map:
         return Figure(percentage(node, found) if kind == "percent" else parse_decimal(node.text))
-    term = node["term"]
-    if term.text not in terms:
-        found.unknown(term, "term", terms, kind="terms")
-    elif terms[term.text].type != kind:
-        related = ((terms[term.text].source, "declared here"),)
-        found.add(
-            "R037", term, f"the term `{term.text}` is a {terms[term.text].type}", f"Name a term of type {kind}", related=related
-        )
-    return Figure(term=term.text)
+    return Figure(term=term_of(node, terms, kind, found))
 
 
 def _limit(node: Node, items: Mapping[str, Item], terms: Mapping[str, TermDeclaration], found: Findings) -> Limit:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.money import Decimals, NumberError, parse_decimal
+from engine.ratebook.book import TermDeclaration
 from engine.ratebook.forms import PROVENANCE, Findings, Node, number
 from engine.ratebook.models import COUNTING, PLAIN, Model, Over, Scheme, Tier
 
@@ -48,11 +49,24 @@ def _hundredfold(text: str) -> str:
     return str(exact.numerator) if exact.denominator == 1 else str(Decimals(value.units, max(value.digits - 2, 0)))
 
 
+def term_of(node: Node, terms: Mapping[str, TermDeclaration], kind: str, found: Findings) -> str:
+    """The term that a map `{ term: NAME }` stands for, which must be declared and of a type."""
+    term = node["term"]
+    if term.text not in terms:
+        found.unknown(term, "term", terms, kind="terms")
+    elif terms[term.text].type != kind:
+        said, related = f"the term `{term.text}` is a {terms[term.text].type}", ((terms[term.text].source, "declared here"),)
+        found.add("R037", term, said, f"Name a term of type {kind}", related=related)
+    return term.text
+
+
 class SchemeReader:
     """Reads what the prices of one table say beside a figure."""
 
-    def __init__(self, model: Model, over: Over, unit: str, digits: int, found: Findings) -> None:
-        self.model, self.over, self.unit, self.digits, self.found = model, over, unit, digits, found
+    def __init__(
+        self, model: Model, over: Over, unit: str, digits: int, terms: Mapping[str, TermDeclaration], found: Findings
+    ) -> None:
+        self.model, self.over, self.unit, self.digits, self.terms, self.found = model, over, unit, digits, terms, found
 
     def scheme(self, node: Node) -> Scheme:
         """The scheme in a price that is a map."""
@@ -134,7 +148,7 @@ class SchemeReader:
 
     def _allowance(self, node: Node | None) -> Decimals | str | None:
         if node is not None and node.is_map:
-            return node["term"].text
+            return term_of(node, self.terms, "number", self.found)
         if node is not None and " " not in node.text:
             said = f"the allowance `{node.text}` does not say its unit"
             self.found.add("R073", node, said, f"Write {node.text} {self.unit}")

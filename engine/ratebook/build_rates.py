@@ -45,13 +45,13 @@ _READERS: Mapping[str, Callable[[Findings, Node], TermValue]] = {
 }
 
 
-def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]:
-    """The rate tables by name; a table may be spread over several files."""
+def build_tables(forms: Sequence[Node], terms: Mapping[str, TermDeclaration], found: Findings) -> dict[str, RateTable]:
+    """The rate tables by name; a table may be spread over several files. `terms` are those that an allowance can be."""
     tables: dict[str, RateTable] = {}
     rows: dict[str, dict[tuple[str, ...], RateRow]] = {}
     examples: dict[str, list[Example]] = {}
     for form in forms:
-        table = _table(form, found)
+        table = _table(form, terms, found)
         known = tables.setdefault(table.table, table)
         for word, mine, other in (
             ("unit", table.unit, known.unit),
@@ -73,7 +73,7 @@ def build_tables(forms: Sequence[Node], found: Findings) -> dict[str, RateTable]
     return {name: replace(table, rows=rows[name], examples=tuple(examples[name])) for name, table in tables.items()}
 
 
-def _table(form: Node, found: Findings) -> RateTable:
+def _table(form: Node, terms: Mapping[str, TermDeclaration], found: Findings) -> RateTable:
     name, unit = form["table"].text, form["unit"].text
     currency = form.says("currency") or None
     plain = unit in ("percent", "factor")
@@ -91,7 +91,7 @@ def _table(form: Node, found: Findings) -> RateTable:
     said = [each.text for each in form.list("key")]
     facets = tuple(sorted(column for column in said if column not in KEY_COLUMNS))
     columns = (*(column for column in KEY_COLUMNS if column in said), *facets)  # their order in the file says nothing
-    inherited, prices = form.provenance(), _Prices(SchemeReader(model, over, unit, digits, found), digits, found)
+    inherited, prices = form.provenance(), _Prices(SchemeReader(model, over, unit, digits, terms, found), digits, found)
     rows: dict[tuple[str, ...], RateRow] = {}
     for node in form.list("rates"):
         _check_key(node, name, columns, found)

@@ -164,15 +164,15 @@ class _Table:
                 if row.prices
             ]
             first = min(starts, default=FOREVER)
-            is_usual = 2 * len(having) >= len(used) and bool(having)
+            is_usual = (2 * len(having) >= len(used) and bool(having)) or (first == FOREVER and self._is_lost(subject[1]))
             by_place: dict[tuple[str, ...], list[tuple[Span, list[Site]]]] = defaultdict(list)
             for (place, start, end), sites in self.sites.items():
-                if place in empty:
-                    continue
+                if place in empty:  # a place where all is agreed: of what is not, only activity tells whether anybody asks
+                    sites = [each for each in sites if self._has_overrides(each)]
                 taken = priced(self.rows[place][subject]) if place in self.rows and subject in self.rows[place] else []
                 by_place[place] += [(hole, sites) for hole in holes((start, end), taken)]
             for place, found in by_place.items():
-                yield from self._of_place(place, subject, first, found, is_usual=is_usual)
+                yield from self._of_place(place, subject, first, found, is_usual=is_usual and place not in empty)
 
     def _of_place(
         self, place: tuple[str, ...], subject: _Subject, first: date, found: list[tuple[Span, list[Site]]], *, is_usual: bool
@@ -231,6 +231,11 @@ class _Table:
         problem = Problem("R080", source, said, remedy, "warning", width, ((site.source, f"site {site.site}"),))
         items = (item,) if item else self.sold
         return Gap(() if premium else items, tuple(at), problem, is_silent)
+
+    def _is_lost(self, premium: str) -> bool:
+        """Whether a premium without a row anywhere is agreed with nobody either: rows of activity do not tell premiums, so it is told here."""
+        agreed = {each.premium for account in self.book.accounts.values() for each in account.overrides}
+        return bool(premium) and premium not in agreed
 
     def _has_overrides(self, site: Site) -> bool:
         return any(each.table == self.table.table for each in self.book.accounts[site.account].overrides)

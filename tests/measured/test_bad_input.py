@@ -43,6 +43,7 @@ def changed(path: str, before: str, after: str) -> list[tuple[str, int, str, str
         ("rates/card.yaml", "percent: 2.9%", "percent: 20", "R070", "could be 20% or, as a fraction, 2000%", "20% or 2000%"),
         ("rates/card.yaml", "at-least: 0.50", "at-least: 50.00", "R071", "at least 50.00 is more than at most 20.00", "Correct"),
         ("rates/store.yaml", "allowance: 10 GB", "allowance: 10 MB", "R073", "`10 MB` is in MB, the table in GB", "Write it in GB"),
+        ("rates/store.yaml", "allowance: 10 GB", "allowance: { term: included }", "R023", "there is no term `included`", "Add the term"),
         ("rates/store.yaml", "allowance: 10 GB", "allowance: 10", "R073", "does not say its unit", "Write 10 GB"),
         ("rates/cost.yaml", "model: pass-through", "model: pass-through\nover: month", "R071", "is of one row of activity", "Leave out `over`"),
         ("rates/store.yaml", "allowance: 10 GB", "allowance: 10 GB, at-least: 5.00", "R071", "`at-least` holds for one row of activity", "Write a limit"),

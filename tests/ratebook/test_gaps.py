@@ -12,7 +12,7 @@ from engine.ratebook.crosscheck import check, checked
 from engine.ratebook.kept_check import read, told
 from tests.sample_book import sample_texts
 
-GEO, ACME = "rates/geo-base.yaml", "rates/accounts/acme.yaml"
+GEO, ACME, DIFFERENTIALS = "rates/geo-base.yaml", "rates/accounts/acme.yaml", "rates/differentials.yaml"
 ENDED = (GEO, "2024-01-01: 66.00", "2024-01-01: 66.00, 2026-10-01: ended")
 Row = tuple[str, str, date, str]
 
@@ -78,6 +78,29 @@ def test_an_item_that_is_sold_nowhere_before_is_no_gap_and_one_that_is_sold_else
 
     assert [problem.code for problem in found([later])] == ["R080"]
     assert found([later, too]) == []
+
+
+def test_a_premium_that_has_no_rate_anywhere_is_told_without_activity() -> None:
+    """Rows of activity do not tell premiums, and the run would stop on the first weekend."""
+    [weekend] = [line for line in sample_texts()[DIFFERENTIALS].splitlines() if "premium: weekend" in line]
+    [problem] = [each for each in found([(DIFFERENTIALS, f"{weekend}\n", "")]) if each.code == "R080"]
+    assert problem.severity == "warning"
+    assert "`differentials` has no price of weekend" in problem.message
+
+
+def test_one_agreed_price_does_not_hide_that_a_geo_has_no_rows() -> None:
+    """Acme has an agreed price of intensive care in New York, and all rows of New York are lost."""
+    text = sample_texts()[GEO]
+    lost = (GEO, text[text.index("  - geo: NYC") : text.index("  - geo: LA")], "")
+    other = text.replace("table: geo-base", "table: other")
+    shifts = (("acme-east", "ICU", date(2026, 10, 3), "S-1"), ("acme-east", "RN", date(2026, 10, 3), "S-2"))
+    book = {**files(lost), "rates/other.yaml": other.encode()}  # another table knows the geo
+
+    told_ = [each for each in check(book, lambda: activity(*shifts)) if each.code == "R080" and "acme-east" in each.message]
+
+    assert [each.severity for each in told_] == ["error"]
+    assert "`geo-base` has no row for NYC, RN" in told_[0].message
+    assert "1 row of activity lies there: S-2" in told_[0].message
 
 
 def test_a_site_before_its_geo_is_told_by_its_shifts() -> None:
