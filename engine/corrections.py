@@ -87,6 +87,11 @@ def corrections(
     return tuple(found)
 
 
+def standing_lines(issued: Sequence[IssuedInvoice]) -> dict[Place, LineItem]:
+    """The issued lines that no correction among these documents has reversed, by document and line."""
+    return {line.place: line.item for line in _live(issued)}
+
+
 def documents(made: Sequence[Correction], preview: Preview, parties: Parties) -> tuple[Document, ...]:
     """Corrections as documents, with draft envelopes and the names of workers that the replay knows."""
     names = worker_names(preview)

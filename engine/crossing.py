@@ -10,13 +10,17 @@ from typing import Any
 
 import polars as pl
 
+from engine.archived import find_document
 from engine.bulk.assembled import MADE, Assembled
+from engine.bulk.issued_invoice import read_issued
 from engine.canonical import Json
 from engine.causes import Concern, Moved, bears_on, first_dated, moved_rows, reaches, row_ids
+from engine.corrections import standing_lines
 from engine.crossing_on_day import bearing
 from engine.explain import Explainer
 from engine.explain_rules import NOT_RECORDED, why
 from engine.invoice import LineItem
+from engine.issued import issued
 from engine.knowledge import Knowledge
 from engine.money import CURRENCY_DIGITS, decimal_text
 from engine.origins import Origins
@@ -28,6 +32,7 @@ from engine.ratebook.in_force import ALWAYS
 from engine.ratebook.reach import Books
 
 Place = tuple[str, int]  # a document and a line
+Stood = tuple[Place, LineItem]  # a line as it was issued
 Found = tuple[str, LineItem, Assembled]  # a line under the other knowledge, with its document
 Rows = Mapping[str, "pl.DataFrame | Callable[[], Iterable[pl.DataFrame]]"]
 
@@ -55,8 +60,7 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
         if assembled.invoice.account == account
     ]
     of_key = [found for found in others if found[1].key == mine.key]
-    beside = [each for each in document.invoice.lines if each.key == mine.key] if place == kept else []
-    together, same = _moved_lines(mine, beside, of_key)
+    together, same = _moved_lines((kept, mine), _beside(document, place, kept, archive), of_key)
     left = row_ids([rows]) - row_ids(_rows(assembled, each.line) for _, each, assembled in of_key)
     moved_to = [found for found in others if left & row_ids([_rows(found[2], found[1].line)]) and not _is_made(rows)]
     concern = _concern(document, mine, rows, [_rows(assembled, each.line) for _, each, assembled in same])
@@ -67,8 +71,8 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
         changes = bearing(
             changes, Books(then.book, now.book), concern, [then.explainer.line(*place), *lines, *elsewhere], (then.rows, now.rows)
         )
-    before, amount = sum(each.amount for each in together), sum(each.amount for _, each, _ in same)
-    corrections = corrections_of(archive, [kept, *((place[0], each.line) for each in together if each is not mine)])
+    before, amount = sum(each.amount for _, each in together), sum(each.amount for _, each, _ in same)
+    corrections = corrections_of(archive, [issued_at for issued_at, _ in together])
     corrected = sum(int(each["minor"]) for each in corrections)
     return {
         "known": str(now.known),
@@ -76,10 +80,10 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
         "sequence": now.known.sequence,
         "at": str(now.known.day) if now.known.day is not None else None,
         "lines": [_without_always(now.origins.with_origins(each)) for each in lines],
-        "rows_now_on": [_told(number, each, digits) for number, each, _ in moved_to],
+        "rows_now_on": [_told((number, each.line), each, digits) for number, each, _ in moved_to],
         "amount": decimal_text(amount, digits),
         "difference": decimal_text(amount - before, digits),
-        "together": [_told(place[0], each, digits) for each in together if each is not mine],
+        "together": [_told(issued_at, each, digits) for issued_at, each in together if issued_at != kept],
         "changes": [_change(now, each) for each in changes],
         "activity": _activity(then, now, concern),
         "corrected_by": corrections,
@@ -88,21 +92,35 @@ def crossed(then: Side, now: Side, place: Place, kept: Place, archive: Archive) 
     }
 
 
-def _moved_lines(mine: LineItem, before: Sequence[LineItem], after: Sequence[Found]) -> tuple[list[LineItem], list[Found]]:
+def _beside(document: Assembled, place: Place, kept: Place, archive: Archive) -> list[Stood]:
+    """The lines of one key that stood beside a line: of its own document, or, if that is a correction, of all that was issued by then."""
+    key = _line(document, place[1]).key
+    if place == kept:
+        return [((place[0], each.line), each) for each in document.invoice.lines if each.key == key and each.line != place[1]]
+    correction = find_document(archive, kept[0])
+    before = [
+        read_issued(each.number, archive.get(each.body), archive.get(each.backup))
+        for each in issued(archive, correction.period)
+        if each.account == correction.account and each.run <= correction.run
+    ]
+    return [(at, line) for at, line in standing_lines(before).items() if line.key == key and at != kept]
+
+
+def _moved_lines(mine: Stood, beside: Sequence[Stood], after: Sequence[Found]) -> tuple[list[Stood], list[Found]]:
     """Of the lines of one key those that have no equal under the other knowledge, on both sides; a line that has one is alone with it.
 
     The price is not in the key, so a month with two prices has two lines of it, and only what is not equal became something else.
     """
     left = list(after)
     moved = []
-    for line in (mine, *(each for each in before if each is not mine)):
-        equal = next((found for found in left if _figures(found[1]) == _figures(line)), None)
-        if equal is not None and line is mine:
+    for stood in (mine, *beside):
+        equal = next((found for found in left if _figures(found[1]) == _figures(stood[1])), None)
+        if equal is not None and stood is mine:
             return [mine], [equal]
         if equal is not None:
             left.remove(equal)
         else:
-            moved.append(line)
+            moved.append(stood)
     return moved, left
 
 
@@ -159,9 +177,9 @@ def _concern(document: Assembled, line: LineItem, rows: pl.DataFrame, others: Se
     )  # fmt: skip
 
 
-def _told(number: str, line: LineItem, digits: int) -> dict[str, Json]:
+def _told(place: Place, line: LineItem, digits: int) -> dict[str, Json]:
     return {
-        "document": number, "line": line.line, "description": line.description, "quantity": str(line.quantity), "price": str(line.price),
+        "document": place[0], "line": place[1], "description": line.description, "quantity": str(line.quantity), "price": str(line.price),
         "amount": decimal_text(line.amount, digits),
     }  # fmt: skip
 

@@ -131,6 +131,26 @@ def test_lines_of_one_text_and_two_prices_are_told_together(tmp_path: Path) -> N
     assert (across["difference"], across["corrected"], across["agrees"]) == ("15.00", "15.00", True)
 
 
+def test_a_line_of_a_correction_is_told_with_what_stood_beside_it(tmp_path: Path) -> None:
+    """C1 bills the first price anew, beside the second of the invoice; then one price becomes of both, and C2 takes back both lines."""
+    folder = make(tmp_path, [ROWS[0], completed("d", "2026-10-20T07:00", "2026-10-20T15:00")])
+    run(folder, "replay", "2026-10", "--issue")
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 70.00", "2024-01-01: 71.00")
+    commit(folder, "Review of New York")
+    run(folder, "correct", "2026-10", "--issue")
+    edit(folder, "rates/geo-base.yaml", "2024-01-01: 71.00, 2026-10-15: 72.55", "2024-01-01: 75.00")
+    commit(folder, "One price")
+    run(folder, "correct", "2026-10", "--issue", now="2026-11-21T09:00:00Z")
+
+    across = explain(folder, "DRAFT-acme-2026-10-C1#2", "--known-at", "now")["across"]
+
+    assert [(each["document"], each["line"]) for each in across["together"]] == [("DRAFT-acme-2026-10", 2)]
+    assert (across["amount"], across["agrees"]) == ("1125.00", True)
+    assert across["difference"] == across["corrected"]
+    same = explain(folder, "DRAFT-acme-2026-10-C2#3", "--known-at", "now")["across"]
+    assert (same["difference"], same["together"], same["agrees"]) == ("0.00", [], True)
+
+
 def test_a_line_that_would_not_be_made_shows_where_its_rows_are(tmp_path: Path) -> None:
     """Another name for nurses is another line; nothing has corrected it yet."""
     folder = make(tmp_path / "w", ROWS)
