@@ -88,6 +88,18 @@ def check_crossings(book: RuleBook, found: Findings) -> None:
                 bases.add(reads)
     _check_combine(book, found)
     _check_activity_from(book, found)
+    _check_rounded(book, found)
+
+
+def _check_rounded(book: RuleBook, found: Findings) -> None:
+    """A table that counts in other units than activity comes in makes quantities of its own: minutes of seconds, parts of a month."""
+    made_elsewhere = {"each", *(kind.unit for kind in book.kinds.values()), *book.rounding.quantity}
+    for table in (book.tables[name] for name in sorted({item.table for item in book.items.values() if item.table})):
+        if table.currency is not None and table.unit not in made_elsewhere:
+            said = (
+                f"`{table.table}` is priced by the {table.unit}, and the rounding of quantities in {table.unit} is not declared"
+            )
+            found.add("R045", table.source, said, "Add it to the file of kind rounding")
 
 
 def _check_currency(book: RuleBook, account: Account, found: Findings) -> None:

@@ -45,8 +45,9 @@ class Gap:
 def gaps(book: RuleBook) -> list[Gap]:
     """Every gap of the book."""
     stretches = Stretches(book)
-    found = list(_before_geo(book))
-    for name, readers in sorted(tables_read(book).items()):
+    read = tables_read(book)
+    found = [*_without_geo(book, read), *_before_geo(book)]
+    for name, readers in sorted(read.items()):
         found += _Table(stretches, book.tables[name], readers).gaps()
     return found
 
@@ -93,6 +94,16 @@ def _hits(found: Iterable[Gap], activity: pl.DataFrame) -> dict[int, tuple[int, 
         )
         hits[int(number)] = (len(rows), shown)
     return hits
+
+
+def _without_geo(book: RuleBook, tables: Iterable[str]) -> Iterator[Gap]:
+    """Sites without any geo, where something is priced by geo; all of it may be agreed."""
+    by_geo = [name for name in sorted(tables) if "geo" in book.tables[name].key]
+    for site in (each for each in book.sites.values() if by_geo and not each.geo):
+        said = f"{site.site} has no geo, and `{by_geo[0]}` has prices by geo"
+        problem = Problem("R081", site.source, said, "Give it a geo, or an override for each item", "warning", 1)
+        overrides = book.accounts[site.account].overrides
+        yield Gap(EVERY, ((site.site, date.min, FOREVER),), problem, is_silent=bool(overrides))
 
 
 def _before_geo(book: RuleBook) -> Iterator[Gap]:

@@ -45,7 +45,7 @@ class Stretches:
         """The geos of a site, each with its days; of a table without geos one stretch without a name."""
         if "geo" not in table.key:
             return [("", self.begins(site), FOREVER)]
-        ends = [day for day, _ in site.geo[1:]] + [FOREVER]
+        ends = [*(day for day, _ in site.geo), FOREVER][1:]
         return [(geo, day, end) for (day, geo), end in zip(site.geo, ends, strict=True)]
 
     def agreed(self, table: str, site: Site, item: str, premium: str) -> list[Override]:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
+import pytest
 
 from engine.problems import Problem
 from engine.ratebook.crosscheck import check, checked
+from engine.ratebook.files import read_workspace_files
 from engine.ratebook.kept_check import read, told
 from tests.sample_book import sample_texts
+from tests.workspaces import ROOT
 
 GEO, ACME, DIFFERENTIALS = "rates/geo-base.yaml", "rates/accounts/acme.yaml", "rates/differentials.yaml"
 ENDED = (GEO, "2024-01-01: 66.00", "2024-01-01: 66.00, 2026-10-01: ended")
@@ -101,6 +104,19 @@ def test_one_agreed_price_does_not_hide_that_a_geo_has_no_rows() -> None:
     assert [each.severity for each in told_] == ["error"]
     assert "`geo-base` has no row for NYC, RN" in told_[0].message
     assert "1 row of activity lies there: S-2" in told_[0].message
+
+
+@pytest.mark.parametrize(("workspace", "path", "line", "code", "words"), [
+    ("saas", "rates/accounts/open-hand.yaml", "geo: { 2026-07-01: US }", "R081", "open-hand has no geo, and `api` has prices by geo"),
+    ("telecom", "rules/rounding.yaml", "  minute: { digits: 4, half: up }", "R045", "the rounding of quantities in minute is not declared"),
+    ("telecom", "rules/rounding.yaml", "  month:", "R045", "`monthly` is priced by the month"),
+])  # fmt: skip
+def test_a_lost_line_of_an_example_is_found(workspace: str, path: str, line: str, code: str, words: str) -> None:
+    book = read_workspace_files(ROOT / "examples" / workspace)
+    kept = [each for each in book[path].decode().splitlines() if not each.startswith(line)]
+    assert len(kept) == len(book[path].splitlines()) - 1
+    problems = check({**book, path: "\n".join(kept).encode()})
+    assert any(each.code == code and words in each.message for each in problems), problems
 
 
 def test_a_site_before_its_geo_is_told_by_its_shifts() -> None:
