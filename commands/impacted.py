@@ -10,6 +10,7 @@ from commands.opened import Opened, two_books
 from commands.terminal import progress, refuse
 from connectors.workspace import Workspace, find_workspace, read_parties
 from engine.knowledge import Knowledge, commit_at
+from engine.ratebook.cache import engine_hash
 from engine.ratebook.history import History
 from engine.store.archive import FolderArchive, hash_of
 
@@ -72,7 +73,7 @@ def asked_of(
         there = files if sequence is None else replace(opened, known=replace(opened.known, sequence=sequence)).files()
         return activity_by_kind(there, book.kinds)
 
-    present = sha256(canonical_json([[file.name, hash_of(file.path)] for file in files]))
+    present = sha256(canonical_json([engine_hash(), *([file.name, hash_of(file.path)] for file in files)]))
     return before, after, Asked(
         issued, open_, past, activity, lambda each: read_issued(each.number, archive.get(each.body), archive.get(each.backup)), present,
         archive if space.elsewhere is None else _Unchanged(archive), parse_day(at) if at is not None else None, full,

@@ -14,7 +14,6 @@ from typing import Literal
 
 import polars as pl
 
-from engine import __version__
 from engine.bulk.assembled import MADE, Assembled
 from engine.bulk.issued_invoice import IssuedInvoice
 from engine.bulk.repricing import read_stored, repriced, stored, with_recipes
@@ -156,8 +155,8 @@ class Impact:
 class Asked:
     """What an impact is asked over: issued documents, periods that are open, and past periods for the estimate.
 
-    `activity` gives the rows of a sequence (None: the present ones) by the kinds of a book, `present` names the present ones for the store,
-    `issued_invoice` reads an issued document. `full` replays everything and looks at no reach, `day` is the effective date of the estimate.
+    `activity` gives the rows of a sequence (None: the present ones) by the kinds of a book, `present` names the present ones and the
+    engine for what is kept, `issued_invoice` reads an issued document. `full` replays everything and looks at no reach, `day` is the effective date of the estimate.
     """
 
     issued: tuple[IssuedDocument, ...]
@@ -194,9 +193,10 @@ def spans(
     known = named if named is not None else [parse_period(name) for name in archived if len(name) == len("2026-10")]
     promised = {each.period for each in issued}
     waiting = [each for each in known if each.name not in promised]
-    if named is None:
-        last = max((each.start for each in issued), default=None)
-        waiting = [each for each in waiting if last is None or each.start > last][-1 if last is None else 0 :]
+    if named is None and issued:
+        waiting = [each for each in waiting if each.start > max(document.start for document in issued)]
+    elif named is None:
+        waiting = waiting[-1:]
     past = [each for each in known if each.name in promised] or list(known)
     return tuple(waiting), tuple(past[-_PAST_MONTHS:])
 
@@ -290,7 +290,7 @@ class _Sides:
     def charges(self, period: Period, accounts: Sequence[str]) -> pl.DataFrame:
         """The charges of some accounts on the base side, which are kept: they depend on the base and on the activity alone."""
         asked, mine = self.asked, [name for name in accounts if name in self.books[0].accounts]
-        said: list[Json] = [__version__, self.books[0].meaning, asked.present, period.name, mine]
+        said: list[Json] = [self.books[0].meaning, asked.present, period.name, mine]
         key = sha256(canonical_json(said))
         data = asked.kept.kept(key) if asked.kept is not None else None
         entries = read_stored(data) if data is not None else None

@@ -71,6 +71,11 @@ def check_or_read(files: Mapping[str, bytes], folder: Path | None, engine: Path 
     return found
 
 
+def engine_hash(engine: Path = _ENGINE) -> str:
+    """The hash of the engine as it is, for whatever is kept of what it makes: a version is the same while it is worked on."""
+    return _hash_of({}, engine)
+
+
 def _hash_of(files: Mapping[str, bytes], engine: Path) -> str:
     """The hash of everything that a built book depends on."""
     digest = hashlib.sha256(f"{sys.version} {version('pyyaml')} {version('tzdata')} {version('durable-rules')}".encode())
