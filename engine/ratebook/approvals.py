@@ -81,10 +81,6 @@ class Approvals:
         """The line that counts for a file: the last one that holds it, as in the code owners of forges."""
         return next((each for each in reversed(self.owners) if each.holds(path)), None)
 
-    def owners_of_step(self, step: str) -> tuple[str, ...]:
-        """The people who own a step."""
-        return tuple(dict.fromkeys(one for each in self.owners if each.step == step for one in each.owners))
-
     def called(self, person: str) -> str:
         """A person's name in full."""
         return self.people[person].name if person in self.people else person
