@@ -155,8 +155,9 @@ class Impact:
 class Asked:
     """What an impact is asked over: issued documents, periods that are open, and past periods for the estimate.
 
-    `activity` gives the rows of a sequence (None: the present ones) by the kinds of a book, `present` names the present ones and the
-    engine for what is kept, `issued_invoice` reads an issued document. `full` replays everything and looks at no reach, `day` is the effective date of the estimate.
+    `activity` gives the rows of a sequence (None: the present ones) by the kinds of a book, `issued_invoice` reads an issued document.
+    `present` names the present rows and the engine for what is kept. `full` replays everything and looks at no reach, `day` is the
+    effective date of the estimate.
     """
 
     issued: tuple[IssuedDocument, ...]
